@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapter/digest.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+static void
+digest_free(EVP_MD_CTX **context)
+{
+    EVP_MD_CTX_free(*context);
+}
+
+static void
+digest_lines(EVP_MD_CTX *context, const char *text, size_t size_bytes)
+{
+    size_t from = 0;
+
+    while (from < size_bytes) {
+        const char *carriage = memchr(text + from, '\r', size_bytes - from);
+        size_t to = carriage != NULL ? (size_t)(carriage - text) : size_bytes;
+        bool is_line_end = to + 1 < size_bytes && text[to + 1] == '\n';
+        if (to < size_bytes && !is_line_end)
+            to++; /* a carriage return of its own counts */
+        EVP_DigestUpdate(context, text + from, to - from);
+        from = is_line_end ? to + 1 : to;
+    }
+}
+
+void
+digest_text(const char *text, size_t size_bytes, char hex[DIGEST_HEX_BYTES])
+{
+    __attribute__((cleanup(digest_free))) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    static const EVP_MD *sha256;
+
+    if (sha256 == NULL)
+        sha256 = EVP_MD_fetch(
+            NULL, "SHA256", NULL); /* once: a fetch a file would cost more than the file */
+    while (size_bytes > 0 && (text[size_bytes - 1] == '\n' || text[size_bytes - 1] == '\r'))
+        size_bytes--;
+    if (context == NULL || EVP_DigestInit_ex(context, sha256, NULL) != 1) {
+        fputs("pgstride: OpenSSL has no SHA-256\n", stderr);
+        exit(1);
+    }
+    digest_lines(context, text, size_bytes);
+    EVP_DigestFinal_ex(context, bytes, NULL);
+    for (size_t i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+}
+
+uint32_t
+digest_crc32(const char *bytes, size_t size_bytes)
+{
+    uint32_t crc = UINT32_MAX;
+
+    for (size_t i = 0; i < size_bytes; i++) {
+        crc ^= (unsigned char)bytes[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = crc >> 1 ^ (crc & 1 ? 0xEDB88320u : 0);
+    }
+    return ~crc;
+}

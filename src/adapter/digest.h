@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Digest: SHA-256 (OpenSSL) and CRC-32.
+ */
+#ifndef ADAPTER_DIGEST_H
+#define ADAPTER_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { DIGEST_HEX_BYTES = 65 }; /* 64 lower-case hex digits and a NUL */
+
+/*
+ * SHA-256 of a migration's text: CR LF counts as LF, and line breaks at the
+ * end do not count, so that a checkout on Windows is the same migration.
+ */
+void digest_text(const char *text, size_t size_bytes, char hex[DIGEST_HEX_BYTES]);
+
+/* CRC-32 as IEEE 802.3 has it: polynomial 0xEDB88320, reflected. */
+uint32_t digest_crc32(const char *bytes, size_t size_bytes);
+
+#endif

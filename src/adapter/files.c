@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapter/files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+
+struct folder {
+    char *path;
+    DIR *stream;
+};
+
+static void
+close_descriptor(int *descriptor)
+{
+    if (*descriptor >= 0)
+        close(*descriptor);
+}
+#define AUTO_DESCRIPTOR __attribute__((cleanup(close_descriptor))) int
+
+void
+file_names_done(struct file_names *names)
+{
+    for (size_t i = 0; i < names->count; i++)
+        free(names->names[i]);
+    free(names->names);
+    *names = (struct file_names){0};
+}
+
+void
+folder_close(struct folder *folder)
+{
+    if (folder == NULL)
+        return;
+    closedir(folder->stream);
+    free(folder->path);
+    free(folder);
+}
+
+void
+folder_release(struct folder **folder)
+{
+    folder_close(*folder);
+    *folder = NULL;
+}
+
+bool
+folder_open(const char *path, struct folder **folder, struct error *err)
+{
+    DIR *stream = opendir(path);
+
+    if (stream == NULL) {
+        error_set(
+            err, ERROR_INPUT, "cannot open the migrations folder %s: %s", path, strerror(errno));
+        return error_hint(
+            err, "Name the folder with --path DIR; in an image, COPY it to /migrations.");
+    }
+    *folder = memory_new(sizeof(**folder));
+    (*folder)->path = memory_string(path);
+    (*folder)->stream = stream;
+    return true;
+}
+
+static int
+compare_names(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+bool
+folder_list(struct folder *folder, struct file_names *names, struct error *err)
+{
+    AUTO_FILE_NAMES found = {0};
+
+    rewinddir(folder->stream);
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(folder->stream);
+        if (entry == NULL && errno != 0)
+            return error_set(err, ERROR_INPUT, "cannot list the migrations folder %s: %s",
+                folder->path, strerror(errno));
+        if (entry == NULL)
+            break;
+        if (entry->d_name[0] != '.')
+            *ARRAY_ADD(found.names, found.count, found.capacity) = memory_string(entry->d_name);
+    }
+    if (found.count > 0)
+        qsort(found.names, found.count, sizeof(*found.names), compare_names);
+    *names = found;
+    found = (struct file_names){0};
+    return true;
+}
+
+bool
+folder_has_folder(const struct folder *folder, const char *name)
+{
+    struct stat status;
+
+    return fstatat(dirfd(folder->stream), name, &status, 0) == 0 && S_ISDIR(status.st_mode);
+}
+
+static bool
+fail_open(const char *name, bool is_link, int code, struct error *err)
+{
+    if (code == ENOENT && is_link)
+        return error_set(err, ERROR_INPUT, "%s is a link to nothing", name);
+    return error_set(err, ERROR_INPUT, "cannot read %s: %s", name, strerror(code));
+}
+
+static bool
+read_descriptor(int descriptor,
+    const char *name,
+    size_t ceiling_bytes,
+    char **content,
+    size_t *size_bytes,
+    struct error *err)
+{
+    struct stat status;
+
+    if (fstat(descriptor, &status) != 0)
+        return error_set(err, ERROR_INPUT, "cannot read %s: %s", name, strerror(errno));
+    if (S_ISDIR(status.st_mode))
+        return error_set(err, ERROR_INPUT, "%s is a folder, not a file", name);
+
+    size_t capacity = status.st_size > 0 ? (size_t)status.st_size + 1 : 4096;
+    if (capacity > ceiling_bytes)
+        capacity = ceiling_bytes + 1;
+    AUTO_STRING char *data = memory_resize(NULL, capacity + 1);
+    size_t size = 0;
+    for (;;) {
+        if (size == capacity && capacity <= ceiling_bytes) {
+            capacity = capacity * 2 < ceiling_bytes ? capacity * 2 : ceiling_bytes + 1;
+            data = memory_resize(data, capacity + 1);
+        }
+        ssize_t got = read(descriptor, data + size, capacity - size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_set(err, ERROR_INPUT, "cannot read %s: %s", name, strerror(errno));
+        if (got == 0)
+            break;
+        size += (size_t)got;
+        if (size > ceiling_bytes) {
+            error_set(err, ERROR_INPUT, "%s is larger than %zu MiB", name, ceiling_bytes >> 20);
+            return error_hint(err, "Raise the ceiling with --max-file-size, or split the file.");
+        }
+    }
+    data[size] = '\0';
+    *content = TAKE(data);
+    *size_bytes = size;
+    return true;
+}
+
+bool
+folder_read(const struct folder *folder,
+    const char *name,
+    size_t ceiling_bytes,
+    char **content,
+    size_t *size_bytes,
+    struct error *err)
+{
+    AUTO_DESCRIPTOR descriptor =
+        openat(dirfd(folder->stream), name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+    if (descriptor < 0) {
+        int code = errno;
+        struct stat status;
+        bool is_link = fstatat(dirfd(folder->stream), name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+                       S_ISLNK(status.st_mode);
+        return fail_open(name, is_link, code, err);
+    }
+    return read_descriptor(descriptor, name, ceiling_bytes, content, size_bytes, err);
+}
+
+bool
+file_read(
+    const char *path, size_t ceiling_bytes, char **content, size_t *size_bytes, struct error *err)
+{
+    AUTO_DESCRIPTOR descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (descriptor < 0)
+        return fail_open(path, false, errno, err);
+    return read_descriptor(descriptor, path, ceiling_bytes, content, size_bytes, err);
+}
+
+bool
+file_is_folder(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}

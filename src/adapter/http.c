@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapter/http.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include <curl/curl.h>
+
+#include "base/memory.h"
+
+#ifndef PGSTRIDE_VERSION
+#define PGSTRIDE_VERSION "dev"
+#endif
+
+static void
+url_release(CURLU **url)
+{
+    curl_url_cleanup(*url);
+}
+#define AUTO_URL __attribute__((cleanup(url_release)))
+
+static void
+easy_release(CURL **easy)
+{
+    curl_easy_cleanup(*easy);
+}
+#define AUTO_EASY __attribute__((cleanup(easy_release)))
+
+static void
+list_release(struct curl_slist **list)
+{
+    curl_slist_free_all(*list);
+}
+#define AUTO_LIST __attribute__((cleanup(list_release)))
+
+static void
+part_release(char **part)
+{
+    curl_free(*part);
+}
+#define AUTO_PART __attribute__((cleanup(part_release)))
+
+/* Where a URL leads, as far as a message may say it. */
+struct target {
+    char host[256]; /* without the brackets of IPv6 */
+    bool is_https;
+    bool is_loopback;
+};
+
+static bool
+is_loopback(const char *host)
+{
+    struct in_addr v4 = {0};
+    struct in6_addr v6 = IN6ADDR_ANY_INIT;
+
+    if (strcasecmp(host, "localhost") == 0)
+        return true;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static bool
+has_space(const char *url)
+{
+    for (const char *c = url; *c != '\0'; c++) {
+        if ((unsigned char)*c <= ' ' || *c == 0x7F)
+            return true;
+    }
+    return false;
+}
+
+static bool
+copy_host(const char *host, struct target *target)
+{
+    size_t size = strlen(host);
+    bool has_brackets = size > 2 && host[0] == '[';
+
+    if (has_brackets) {
+        host++;
+        size -= 2;
+    }
+    if (size == 0 || size >= sizeof(target->host))
+        return false;
+    memcpy(target->host, host, size);
+    target->host[size] = '\0';
+    return true;
+}
+
+static bool
+split_url(const char *url, struct target *target)
+{
+    AUTO_URL CURLU *parsed = curl_url();
+    AUTO_PART char *scheme = NULL;
+    AUTO_PART char *host = NULL;
+
+    if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
+        curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK)
+        return false;
+    if (!copy_host(host, target))
+        return false;
+
+    bool is_http = strcasecmp(scheme, "http") == 0;
+    target->is_https = strcasecmp(scheme, "https") == 0;
+    target->is_loopback = is_loopback(target->host);
+    return target->is_https || is_http;
+}
+
+static bool
+read_url(const char *url, struct target *target, struct error *err)
+{
+    struct target found = {.is_https = false};
+
+    if (*url == '\0')
+        return error_set(err, ERROR_USAGE, "the URL is empty");
+    if (has_space(url)) {
+        error_set(err, ERROR_USAGE, "the URL has white space in it");
+        return error_hint(err, "a line break at the end of a stored secret is the usual cause");
+    }
+    if (!split_url(url, &found)) {
+        error_set(err, ERROR_USAGE, "this is not an https URL");
+        return error_hint(err, "it looks like https://host/path");
+    }
+    if (!found.is_https && !found.is_loopback) {
+        error_set(err, ERROR_USAGE, "the URL is not https; plain http is for loopback alone");
+        return error_hint(err, "begin the URL with https://");
+    }
+    *target = found;
+    return true;
+}
+
+bool
+http_url_check(const char *url, struct error *err)
+{
+    struct target target;
+
+    return read_url(url, &target, err);
+}
+
+/* Keep what fits; taking less than was offered makes libcurl stop there. */
+static size_t
+keep_body(char *bytes, size_t one, size_t size, void *context)
+{
+    struct http_answer *answer = context;
+    size_t room = HTTP_BODY_BYTES - answer->body_size_bytes;
+    size_t kept = one * size < room ? one * size : room;
+
+    memcpy(answer->body + answer->body_size_bytes, bytes, kept);
+    answer->body_size_bytes += kept;
+    answer->body[answer->body_size_bytes] = '\0';
+    return kept;
+}
+
+/* "delay-seconds" of RFC 9110 10.2.3; 0 where it is a date or nothing we know. */
+static int64_t
+read_seconds(const char *bytes, size_t size)
+{
+    const int64_t most = 1000000000;
+    const char *end = bytes + size;
+    int64_t seconds = 0;
+
+    while (bytes < end && (*bytes == ' ' || *bytes == '\t'))
+        bytes++;
+    while (bytes < end && isspace((unsigned char)end[-1]))
+        end--;
+    for (; bytes < end; bytes++) {
+        if (!isdigit((unsigned char)*bytes))
+            return 0;
+        seconds = seconds < most ? seconds * 10 + (*bytes - '0') : most;
+    }
+    return seconds < most ? seconds : most;
+}
+
+/* By ourselves: a libcurl built without its date parser gives CURLINFO_RETRY_AFTER as 0. */
+static size_t
+keep_retry_after(char *bytes, size_t one, size_t size, void *context)
+{
+    static const char NAME[] = "Retry-After:";
+    const size_t name_size = sizeof(NAME) - 1;
+    struct http_answer *answer = context;
+
+    if (size > name_size && strncasecmp(bytes, NAME, name_size) == 0)
+        answer->retry_after_s = read_seconds(bytes + name_size, size - name_size);
+    return one * size;
+}
+
+static long
+to_milliseconds(int64_t ms)
+{
+    /* 0 would mean libcurl's default: five minutes, or no limit at all. */
+    if (ms < 1)
+        return 1;
+    return ms < INT_MAX ? (long)ms : INT_MAX;
+}
+
+static bool
+set_up_trust(CURL *easy, const struct target *target)
+{
+    const char *ca_file = getenv("SSL_CERT_FILE");
+    const char *protocols = target->is_https ? "https" : "http";
+    bool is_set = true;
+
+    is_set &= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
+    if (ca_file != NULL && *ca_file != '\0')
+        is_set &= curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK;
+    if (target->is_loopback)
+        is_set &= curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK;
+    return is_set;
+}
+
+static bool
+set_up_request(CURL *easy,
+    const char *url,
+    const char *body,
+    const struct curl_slist *headers,
+    const struct http_limits *limits)
+{
+    long connect_ms = to_milliseconds(limits->connect_ms);
+    long total_ms = to_milliseconds(limits->total_ms);
+    bool is_set = true;
+
+    is_set &= curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body)) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_USERAGENT, "pgstride/" PGSTRIDE_VERSION) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms) == CURLE_OK;
+    return is_set;
+}
+
+static bool
+set_up_answer(CURL *easy, struct http_answer *answer, char *reason)
+{
+    bool is_set = true;
+
+    is_set &= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_body) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, keep_retry_after) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_HEADERDATA, answer) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, reason) == CURLE_OK;
+    return is_set;
+}
+
+/*
+ * With CURLOPT_NOSIGNAL libcurl leaves SIGPIPE alone, and OpenSSL writes to a
+ * socket that the other side may have closed: hold the signal back meanwhile.
+ */
+static CURLcode
+perform_without_sigpipe(CURL *easy)
+{
+    const struct timespec now = {0};
+    sigset_t pipe;
+    sigset_t pending;
+    sigset_t before;
+
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    sigemptyset(&pending);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    CURLcode code = curl_easy_perform(easy);
+    if (!sigismember(&pending, SIGPIPE))
+        sigtimedwait(&pipe, NULL, &now);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return code;
+}
+
+static bool
+fail_time_out(
+    CURL *easy, const struct target *target, const struct http_limits *limits, struct error *err)
+{
+    curl_off_t sending_us = 0;
+
+    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sending_us);
+    if (sending_us == 0)
+        return error_set(err, ERROR_CONNECTION, "no connection to %s within %ld ms", target->host,
+            to_milliseconds(
+                limits->connect_ms < limits->total_ms ? limits->connect_ms : limits->total_ms));
+    return error_set(err, ERROR_TIMEOUT, "no answer from %s within %ld ms", target->host,
+        to_milliseconds(limits->total_ms));
+}
+
+/*
+ * Only these failures quote libcurl's own words, for these hold names and
+ * numbers of hosts, files and certificates, never a path of the URL.
+ */
+static bool
+fail_tls(CURLcode code, const struct target *target, const char *reason, struct error *err)
+{
+    const char *why = *reason != '\0' ? reason : curl_easy_strerror(code);
+
+    if (code == CURLE_SSL_CACERT_BADFILE) {
+        error_set(err, ERROR_SYSTEM, "cannot read the CA certificates: %.300s", why);
+        return error_hint(err,
+            "copy a CA bundle to /etc/ssl/certs/ca-certificates.crt in the image, "
+            "or name one with SSL_CERT_FILE");
+    }
+    error_set(err, ERROR_SYSTEM, "%s is not trusted: %.300s", target->host, why);
+    return error_hint(err, "SSL_CERT_FILE names the bundle of the CAs to trust");
+}
+
+static bool
+fail(CURL *easy,
+    CURLcode code,
+    const struct target *target,
+    const struct http_limits *limits,
+    const char *reason,
+    struct error *err)
+{
+    const char *why = *reason != '\0' ? reason : curl_easy_strerror(code);
+
+    if (code == CURLE_OPERATION_TIMEDOUT)
+        return fail_time_out(easy, target, limits, err);
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
+        return fail_tls(code, target, reason, err);
+    if (code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
+        code == CURLE_COULDNT_CONNECT || code == CURLE_SSL_CONNECT_ERROR)
+        return error_set(err, ERROR_CONNECTION, "cannot connect to %s: %.300s", target->host, why);
+    if (code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR ||
+        code == CURLE_PARTIAL_FILE)
+        return error_set(
+            err, ERROR_TIMEOUT, "%s closed the connection before it had answered", target->host);
+    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
+        return error_set(err, ERROR_SYSTEM, "what %s answered is not HTTP", target->host);
+    return error_set(err, ERROR_SYSTEM, "cannot post to %s: %s (libcurl %d)", target->host,
+        curl_easy_strerror(code), (int)code);
+}
+
+/* Has enough of an answer come, even if libcurl was stopped or cut off after it? */
+static bool
+is_answered(CURLcode code, const struct http_answer *answer)
+{
+    return code == CURLE_OK ||
+           (code == CURLE_WRITE_ERROR && answer->body_size_bytes == HTTP_BODY_BYTES);
+}
+
+bool
+http_post_json(const char *url,
+    const char *body,
+    const struct http_limits *limits,
+    struct http_answer *answer,
+    struct error *err)
+{
+    struct target target;
+    struct http_answer got = {.status = 0};
+    char reason[CURL_ERROR_SIZE] = "";
+    long status = 0;
+
+    if (!read_url(url, &target, err))
+        return false;
+
+    AUTO_EASY CURL *easy = curl_easy_init();
+    AUTO_LIST struct curl_slist *headers =
+        curl_slist_append(NULL, "Content-Type: application/json");
+    if (easy == NULL || headers == NULL || !set_up_trust(easy, &target) ||
+        !set_up_request(easy, url, body, headers, limits) || !set_up_answer(easy, &got, reason))
+        return error_set(err, ERROR_SYSTEM, "cannot set up libcurl");
+
+    CURLcode code = perform_without_sigpipe(easy);
+    if (!is_answered(code, &got))
+        return fail(easy, code, &target, limits, reason, err);
+
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    got.status = (int)status;
+    *answer = got;
+    return true;
+}

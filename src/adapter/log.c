@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapter/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adapter/clock.h"
+#include "base/memory.h"
+#include "base/secret.h"
+#include "base/text.h"
+
+enum {
+    MESSAGE_BYTES = 24 * 1024, /* JSON may need more than twice that for escapes */
+    INDENT = 19,
+    WRITE_PATIENCE_MS = 5000,
+};
+
+static const struct {
+    const char *json;
+    const char *text;
+} SEVERITIES[] = {
+    [LOG_DEBUG] = {"DEBUG", "DEBUG"},
+    [LOG_INFO] = {"INFO", "INFO "},
+    [LOG_WARNING] = {"WARNING", "WARN "},
+    [LOG_ERROR] = {"ERROR", "ERROR"},
+};
+
+/* Nobody reads a full pipe for ever: after a while the line is given up, not the migration. */
+static void
+write_all(int descriptor, const char *bytes, size_t size)
+{
+    while (size > 0) {
+        struct pollfd wait = {.fd = descriptor, .events = POLLOUT};
+        if (poll(&wait, 1, WRITE_PATIENCE_MS) == 0)
+            return;
+        ssize_t written = write(descriptor, bytes, size);
+        if (written < 0 && errno != EINTR && errno != EAGAIN)
+            return;
+        if (written > 0) {
+            bytes += written;
+            size -= (size_t)written;
+        }
+    }
+}
+
+static char *
+cut(const char *message)
+{
+    size_t size = strlen(message);
+
+    if (size <= MESSAGE_BYTES)
+        return memory_string(message);
+    return memory_printf("%.*s …", (int)utf8_align(message, MESSAGE_BYTES), message);
+}
+
+static void
+add_text_message(struct text *line, const char *message)
+{
+    for (const char *at = message; *at != '\0'; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte == '\n')
+            text_printf(line, "\n%*s", INDENT, "");
+        else if (byte == '\t')
+            text_puts(line, " ");
+        else if (byte != '\r')
+            text_add(line, byte < 0x20 || byte == 0x7F ? "?" : at, 1);
+    }
+}
+
+static void
+write_text(const struct log *log, enum log_severity severity, const char *message)
+{
+    AUTO_TEXT line = TEXT_INIT;
+    AUTO_STRING char *shown = cut(message);
+    char now[CLOCK_UTC_BYTES];
+
+    clock_format_utc(clock_unix_ms(), now);
+    text_printf(&line, "%.12s %s ", now + strlen("2023-04-01T"), SEVERITIES[severity].text);
+    add_text_message(&line, shown);
+    text_puts(&line, "\n");
+    secret_hide(&line);
+    write_all(log->descriptor, line.data, line.size_bytes);
+}
+
+/* Before JSON's escapes, which would change a secret's look. */
+static json_t *
+hide_secrets(const json_t *value)
+{
+    const char *key = NULL;
+    json_t *member = NULL;
+
+    if (json_is_string(value)) {
+        AUTO_TEXT text = TEXT_INIT;
+        text_puts(&text, json_string_value(value));
+        secret_hide(&text);
+        return json_string(text_string(&text));
+    }
+    if (json_is_array(value)) {
+        json_t *copy = json_array();
+        for (size_t i = 0; i < json_array_size(value); i++)
+            json_array_append_new(copy, hide_secrets(json_array_get(value, i)));
+        return copy;
+    }
+    if (!json_is_object(value))
+        return json_deep_copy(value);
+
+    json_t *copy = json_object();
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+        json_object_set_new(copy, key, hide_secrets(member));
+    return copy;
+}
+
+static void
+write_json(const struct log *log,
+    enum log_severity severity,
+    const char *event,
+    const char *message,
+    const json_t *fields)
+{
+    AUTO_JSON json_t *object = json_object();
+    AUTO_TEXT line = TEXT_INIT;
+    AUTO_STRING char *shown = cut(message);
+    char now[CLOCK_UTC_BYTES];
+
+    clock_format_utc(clock_unix_ms(), now);
+    json_put_string(object, "time", now);
+    json_put_string(object, "severity", SEVERITIES[severity].json);
+    json_put_string(object, "event", event);
+    json_put_string(object, "message", shown);
+    if (fields != NULL)
+        json_object_update_missing(object, (json_t *)(uintptr_t)fields);
+    if (log->labels != NULL)
+        json_object_set_new(object, "logging.googleapis.com/labels", json_deep_copy(log->labels));
+
+    AUTO_JSON json_t *hidden = hide_secrets(object);
+    AUTO_STRING char *dump = json_to_string(hidden);
+    text_puts(&line, dump);
+    text_puts(&line, "\n");
+    write_all(log->descriptor, line.data, line.size_bytes);
+}
+
+void
+log_write(const struct log *log,
+    enum log_severity severity,
+    const char *event,
+    const char *message,
+    const json_t *fields)
+{
+    if (log->is_json)
+        write_json(log, severity, event, message, fields);
+    else if (severity != LOG_DEBUG || log->is_verbose)
+        write_text(log, severity, message);
+}

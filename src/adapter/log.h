@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Log: one event a line, as text or as JSON with Cloud Logging's field names.
+ *
+ * A line is under 64 KiB, in one write; secrets are hidden in it; what it
+ * quotes cannot begin a line of its own.
+ */
+#ifndef ADAPTER_LOG_H
+#define ADAPTER_LOG_H
+
+#include "adapter/json.h"
+
+enum log_severity { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
+
+struct log {
+    int descriptor;
+    bool is_json;
+    bool is_verbose;      /* text: DEBUG too */
+    const json_t *labels; /* of each JSON line, or NULL; borrowed */
+};
+
+/*
+ * Write one event. `fields` (may be NULL) are members of a JSON line; a text
+ * line shows `message` alone, its further lines indented.
+ */
+void log_write(const struct log *log,
+    enum log_severity severity,
+    const char *event,
+    const char *message,
+    const json_t *fields);
+
+#endif

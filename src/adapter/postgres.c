@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapter/postgres.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/clock.h"
+#include "adapter/postgres_internal.h"
+#include "adapter/signals.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+enum { CANCEL_MS = 3000 };
+
+void
+pg_result_release(PGresult **result)
+{
+    PQclear(*result);
+    *result = NULL;
+}
+
+char *
+pg_quote_identifier(struct pg *pg, const char *name)
+{
+    char *quoted = PQescapeIdentifier(pg->connection, name, strlen(name));
+    char *copy = memory_string(quoted != NULL ? quoted : "\"?\"");
+
+    PQfreemem(quoted);
+    return copy;
+}
+
+static void
+copy_field(const PGresult *result, int field, char *into, size_t size)
+{
+    const char *value = PQresultErrorField(result, field);
+
+    snprintf(into, size, "%s", value != NULL ? value : "");
+    text_mend_utf8(into);
+}
+
+bool
+pg_fail_lost(const PGconn *connection, struct error *err)
+{
+    AUTO_TEXT message = TEXT_INIT;
+
+    /* libpq's lines as one. */
+    for (const char *at = PQerrorMessage(connection); *at != '\0';) {
+        size_t size = strcspn(at, "\n");
+        const char *body = at + strspn(at, " \t");
+        if (body < at + size) {
+            text_puts(&message, message.size_bytes > 0 ? "; " : "");
+            text_add(&message, body, (size_t)(at + size - body));
+        }
+        at += size + (at[size] == '\n');
+    }
+    return error_set(err, ERROR_CONNECTION, "the connection to the database was lost: %s",
+        message.size_bytes > 0 ? text_string(&message) : "no reason given");
+}
+
+bool
+pg_fail_result(const PGconn *connection, const PGresult *result, struct error *err)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    bool is_fatal = severity != NULL && strcmp(severity, "ERROR") != 0;
+
+    if (message == NULL || PQstatus(connection) == CONNECTION_BAD)
+        return pg_fail_lost(connection, err);
+    error_set(err, is_fatal ? ERROR_CONNECTION : ERROR_DATABASE, "%s", message);
+    copy_field(result, PG_DIAG_SQLSTATE, err->sqlstate, sizeof(err->sqlstate));
+    copy_field(result, PG_DIAG_MESSAGE_DETAIL, err->detail, sizeof(err->detail));
+    copy_field(result, PG_DIAG_MESSAGE_HINT, err->hint, sizeof(err->hint));
+    copy_field(result, PG_DIAG_CONTEXT, err->context, sizeof(err->context));
+    return false;
+}
+
+static void
+release_cancel(PGcancelConn **cancel)
+{
+    PQcancelFinish(*cancel);
+}
+
+/* Ask the server to end the running statement, over TLS where the connection has it. */
+static void
+cancel_statement(PGconn *connection)
+{
+    __attribute__((cleanup(release_cancel))) PGcancelConn *cancel = PQcancelCreate(connection);
+    int64_t until_ms = clock_monotonic_ms() + CANCEL_MS;
+
+    if (cancel == NULL || PQcancelStart(cancel) != 1)
+        return;
+    for (;;) {
+        PostgresPollingStatusType want = PQcancelPoll(cancel);
+        int64_t left_ms = until_ms - clock_monotonic_ms();
+        if (want == PGRES_POLLING_OK || want == PGRES_POLLING_FAILED || left_ms <= 0)
+            return;
+        struct pollfd wait = {.fd = PQcancelSocket(cancel),
+            .events = want == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+        poll(&wait, 1, (int)left_ms);
+    }
+}
+
+/* After a cancel the server's own word comes soon: take it off the connection. */
+static void
+drain_cancelled(PGconn *connection)
+{
+    int64_t until_ms = clock_monotonic_ms() + CANCEL_MS;
+
+    while (PQisBusy(connection)) {
+        int64_t left_ms = until_ms - clock_monotonic_ms();
+        struct pollfd wait = {.fd = PQsocket(connection), .events = POLLIN};
+        if (left_ms <= 0 || poll(&wait, 1, (int)left_ms) <= 0 || !PQconsumeInput(connection))
+            return;
+    }
+}
+
+static bool
+stop(PGconn *connection, struct error *err)
+{
+    cancel_statement(connection);
+    drain_cancelled(connection);
+    return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
+}
+
+bool
+pg_wait_readable(PGconn *connection, struct error *err)
+{
+    for (;;) {
+        int unsent = PQflush(connection);
+        if (unsent < 0)
+            return pg_fail_lost(connection, err);
+
+        struct pollfd wait[] = {
+            {.fd = PQsocket(connection), .events = (short)(unsent ? POLLIN | POLLOUT : POLLIN)},
+            {.fd = signals_descriptor(), .events = POLLIN},
+        };
+        if (signals_is_stop_requested())
+            return stop(connection, err);
+        if (poll(wait, ARRAY_LENGTH(wait), -1) <= 0)
+            continue;
+        if ((wait[0].revents & ~POLLOUT) != 0)
+            return PQconsumeInput(connection) ? true : pg_fail_lost(connection, err);
+    }
+}
+
+bool
+pg_next_result(PGconn *connection, PGresult **result, struct error *err)
+{
+    while (PQisBusy(connection)) {
+        if (!pg_wait_readable(connection, err))
+            return false;
+    }
+    *result = PQgetResult(connection);
+    return true;
+}
+
+/* Take everything that is left of a query; the last result that says something stays. */
+static bool
+finish_query(PGconn *connection, PGresult **last, struct error *err)
+{
+    for (;;) {
+        PGresult *next = NULL;
+        if (!pg_next_result(connection, &next, err))
+            return false;
+        if (next == NULL)
+            return true;
+        PQclear(*last);
+        *last = next;
+        ExecStatusType status = PQresultStatus(next);
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH)
+            return true;
+    }
+}
+
+static bool
+is_success(const PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY;
+}
+
+bool
+pg_query(struct pg *pg,
+    const char *sql,
+    size_t count,
+    const char *const *values,
+    struct pg_rows **rows,
+    struct error *err)
+{
+    AUTO_RESULT *result = NULL;
+
+    if (!PQsendQueryParams(pg->connection, sql, (int)count, NULL, values, NULL, NULL, 0))
+        return pg_fail_lost(pg->connection, err);
+    if (!finish_query(pg->connection, &result, err))
+        return false;
+    if (!is_success(result))
+        return pg_fail_result(pg->connection, result, err);
+    *rows = rows_of(TAKE(result));
+    return true;
+}
+
+bool
+pg_command(
+    struct pg *pg, const char *sql, size_t count, const char *const *values, struct error *err)
+{
+    AUTO_ROWS struct pg_rows *rows = NULL;
+
+    return pg_query(pg, sql, count, values, &rows, err);
+}
+
+size_t
+pg_rows_count(const struct pg_rows *rows)
+{
+    return (size_t)PQntuples(result_of(rows));
+}
+
+bool
+pg_rows_is_null(const struct pg_rows *rows, size_t row, size_t column)
+{
+    return PQgetisnull(result_of(rows), (int)row, (int)column) != 0;
+}
+
+const char *
+pg_rows_text(const struct pg_rows *rows, size_t row, size_t column)
+{
+    return PQgetvalue(result_of(rows), (int)row, (int)column);
+}
+
+int64_t
+pg_rows_number(const struct pg_rows *rows, size_t row, size_t column)
+{
+    return strtoll(pg_rows_text(rows, row, column), NULL, 10);
+}
+
+bool
+pg_rows_boolean(const struct pg_rows *rows, size_t row, size_t column)
+{
+    return pg_rows_text(rows, row, column)[0] == 't';
+}
+
+void
+pg_rows_release(struct pg_rows **rows)
+{
+    PQclear((PGresult *)*rows);
+    *rows = NULL;
+}
+
+void
+pg_reply_done(struct pg_reply *reply)
+{
+    pg_rows_release(&reply->rows);
+    reply->kind = PG_REPLY_NONE;
+}
+
+static size_t
+position_of(const PGresult *result)
+{
+    const char *position = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
+
+    return position != NULL ? strtoul(position, NULL, 10) : 0;
+}
+
+/* Turn a result into a reply. False when it tells of a lost connection. */
+static bool
+read_reply(PGconn *connection, PGresult *result, struct pg_reply *reply, struct error *err)
+{
+    reply->kind = PG_REPLY_DONE;
+    reply->position = 0;
+    switch (PQresultStatus(result)) {
+    case PGRES_PIPELINE_ABORTED:
+        reply->kind = PG_REPLY_SKIPPED;
+        break;
+    case PGRES_PIPELINE_SYNC:
+        reply->kind = PG_REPLY_SYNCED;
+        break;
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+    case PGRES_SINGLE_TUPLE:
+    case PGRES_TUPLES_CHUNK:
+    case PGRES_NONFATAL_ERROR:
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH:
+        break;
+    case PGRES_BAD_RESPONSE:
+    case PGRES_FATAL_ERROR:
+        reply->kind = PG_REPLY_FAILED;
+        pg_fail_result(connection, result, &reply->error);
+        reply->position = position_of(result);
+        break;
+    }
+    if (reply->kind == PG_REPLY_FAILED && reply->error.kind == ERROR_CONNECTION) {
+        *err = reply->error;
+        return false;
+    }
+    return true;
+}
+
+static bool
+run_to_end(struct pg *pg, struct pg_reply *reply, struct error *err)
+{
+    AUTO_RESULT *result = NULL;
+
+    if (!finish_query(pg->connection, &result, err))
+        return false;
+    if (result == NULL)
+        return pg_fail_lost(pg->connection, err);
+    if (!read_reply(pg->connection, result, reply, err))
+        return false;
+    pg_rows_release(&reply->rows);
+    reply->rows = rows_of(TAKE(result));
+    return true;
+}
+
+bool
+pg_run(struct pg *pg, const char *sql, struct pg_reply *reply, struct error *err)
+{
+    if (!PQsendQuery(pg->connection, sql))
+        return pg_fail_lost(pg->connection, err);
+    if (!run_to_end(pg, reply, err))
+        return false;
+    ExecStatusType status = PQresultStatus(result_of(reply->rows));
+    if (status != PGRES_COPY_IN && status != PGRES_COPY_OUT)
+        return true;
+
+    /* A COPY that the lexer did not see as one: end it at once. */
+    if (status == PGRES_COPY_IN && PQputCopyEnd(pg->connection, "its data are not in the file") < 0)
+        return pg_fail_lost(pg->connection, err);
+    if (status == PGRES_COPY_OUT)
+        return error_set(err, ERROR_DATABASE, "COPY … TO STDOUT has nowhere to go in a migration");
+    return run_to_end(pg, reply, err);
+}
+
+static bool
+put_copy_data(PGconn *connection, const char *data, size_t size_bytes, struct error *err)
+{
+    enum { CHUNK_BYTES = 64 * 1024 };
+
+    for (size_t at = 0; at < size_bytes;) {
+        size_t size = size_bytes - at < CHUNK_BYTES ? size_bytes - at : CHUNK_BYTES;
+        int put = PQputCopyData(connection, data + at, (int)size);
+        if (put < 0)
+            return pg_fail_lost(connection, err);
+        at += put > 0 ? size : 0;
+        for (int unsent = PQflush(connection); unsent != 0; unsent = PQflush(connection)) {
+            if (unsent < 0)
+                return pg_fail_lost(connection, err);
+            struct pollfd wait[] = {
+                {.fd = PQsocket(connection), .events = POLLIN | POLLOUT},
+                {.fd = signals_descriptor(), .events = POLLIN},
+            };
+            if (poll(wait, ARRAY_LENGTH(wait), -1) > 0 && signals_is_stop_requested())
+                return stop(connection, err);
+            if ((wait[0].revents & POLLIN) != 0 && !PQconsumeInput(connection))
+                return pg_fail_lost(connection, err);
+        }
+    }
+    return true;
+}
+
+bool
+pg_run_copy(struct pg *pg,
+    const char *sql,
+    const char *data,
+    size_t size_bytes,
+    struct pg_reply *reply,
+    struct error *err)
+{
+    if (!PQsendQuery(pg->connection, sql))
+        return pg_fail_lost(pg->connection, err);
+    if (!run_to_end(pg, reply, err))
+        return false;
+    if (PQresultStatus(result_of(reply->rows)) != PGRES_COPY_IN)
+        return true; /* refused */
+    if (!put_copy_data(pg->connection, data, size_bytes, err))
+        return false;
+    if (PQputCopyEnd(pg->connection, NULL) < 0)
+        return pg_fail_lost(pg->connection, err);
+    return run_to_end(pg, reply, err);
+}
+
+bool
+pg_pipeline_enter(struct pg *pg, struct error *err)
+{
+    return PQenterPipelineMode(pg->connection) == 1 || pg_fail_lost(pg->connection, err);
+}
+
+bool
+pg_pipeline_leave(struct pg *pg, struct error *err)
+{
+    return PQexitPipelineMode(pg->connection) == 1 || pg_fail_lost(pg->connection, err);
+}
+
+bool
+pg_pipeline_send(
+    struct pg *pg, const char *sql, size_t count, const char *const *values, struct error *err)
+{
+    return PQsendQueryParams(pg->connection, sql, (int)count, NULL, values, NULL, NULL, 0) == 1 ||
+           pg_fail_lost(pg->connection, err);
+}
+
+bool
+pg_pipeline_sync(struct pg *pg, struct error *err)
+{
+    return PQsendPipelineSync(pg->connection) == 1 || pg_fail_lost(pg->connection, err);
+}
+
+bool
+pg_pipeline_flush(struct pg *pg, struct error *err)
+{
+    return PQsendFlushRequest(pg->connection) == 1 || pg_fail_lost(pg->connection, err);
+}
+
+bool
+pg_pipeline_write(struct pg *pg, bool *is_drained, struct error *err)
+{
+    int unsent = PQflush(pg->connection);
+
+    if (unsent < 0)
+        return pg_fail_lost(pg->connection, err);
+    *is_drained = unsent == 0;
+    return true;
+}
+
+bool
+pg_pipeline_receive(struct pg *pg, bool wait, struct pg_reply *reply, struct error *err)
+{
+    for (;;) {
+        if (PQisBusy(pg->connection)) {
+            if (!wait) {
+                reply->kind = PG_REPLY_NONE;
+                return true;
+            }
+            if (!pg_wait_readable(pg->connection, err))
+                return false;
+            continue;
+        }
+
+        AUTO_RESULT *result = PQgetResult(pg->connection);
+        if (result == NULL)
+            continue; /* between two statements */
+        if (!read_reply(pg->connection, result, reply, err))
+            return false;
+        pg_rows_release(&reply->rows);
+        reply->rows = rows_of(TAKE(result));
+        return true;
+    }
+}

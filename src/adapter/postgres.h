@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * PostgreSQL: the only user of libpq.
+ *
+ * Not a general purpose client: one connection, text format, queries one at a
+ * time or in a pipeline, and every wait ends early when the process is asked
+ * to stop. The running statement is then cancelled at the server.
+ */
+#ifndef ADAPTER_POSTGRES_H
+#define ADAPTER_POSTGRES_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct pg;
+struct pg_rows;
+
+struct pg_notice {
+    const char *severity; /* "NOTICE", "WARNING", …, never localised */
+    const char *message;
+    const char *sqlstate;
+    const char *detail; /* NULL where there is none; the same for the next two */
+    const char *hint;
+    const char *context;
+};
+typedef void pg_notice_handler(const struct pg_notice *notice, void *context);
+
+/* Where to connect. */
+struct pg_target {
+    const char *conninfo; /* a URL, key=value words, or NULL: libpq's own environment */
+    int64_t attempt_ms;   /* the time that one attempt may take */
+    pg_notice_handler *on_notice;
+    void *notice_context;
+};
+
+/* What is wrong with a connection string, in words that never quote it. */
+MUST_CHECK bool pg_check_conninfo(const char *conninfo, struct error *err);
+
+/* Is `name` a connection parameter of libpq? */
+bool pg_is_parameter(const char *name);
+
+/* The value of a parameter of `conninfo`; the caller frees it. NULL: not said there. */
+char *pg_conninfo_value(const char *conninfo, const char *name);
+
+/*
+ * One attempt to connect.
+ *
+ * Errors   ERROR_CONNECTION; `*is_worth_waiting` tells a server that is not up
+ *          yet from one that said no. ERROR_STOPPED.
+ */
+MUST_CHECK bool pg_connect(
+    const struct pg_target *target, struct pg **pg, bool *is_worth_waiting, struct error *err);
+void pg_close(struct pg *pg);
+void pg_release(struct pg **pg);
+#define AUTO_PG __attribute__((cleanup(pg_release)))
+
+const char *pg_database(const struct pg *pg);
+const char *pg_host(const struct pg *pg);
+const char *pg_user(const struct pg *pg);
+int pg_server_version(const struct pg *pg); /* 150004 is 15.4 */
+bool pg_is_lost(const struct pg *pg);
+bool pg_is_in_transaction(const struct pg *pg); /* open or failed */
+
+/* An identifier, quoted; the caller frees it. */
+char *pg_quote_identifier(struct pg *pg, const char *name);
+
+/*
+ * One query, one round trip; `values` are its $1…$count.
+ *
+ * Errors   ERROR_DATABASE with SQLSTATE, ERROR_CONNECTION, ERROR_STOPPED.
+ */
+MUST_CHECK bool pg_query(struct pg *pg,
+    const char *sql,
+    size_t count,
+    const char *const *values,
+    struct pg_rows **rows,
+    struct error *err);
+
+/* The same for a command whose rows nobody reads. */
+MUST_CHECK bool pg_command(
+    struct pg *pg, const char *sql, size_t count, const char *const *values, struct error *err);
+
+size_t pg_rows_count(const struct pg_rows *rows);
+bool pg_rows_is_null(const struct pg_rows *rows, size_t row, size_t column);
+const char *pg_rows_text(const struct pg_rows *rows, size_t row, size_t column);
+int64_t pg_rows_number(const struct pg_rows *rows, size_t row, size_t column);
+bool pg_rows_boolean(const struct pg_rows *rows, size_t row, size_t column);
+void pg_rows_release(struct pg_rows **rows);
+#define AUTO_ROWS __attribute__((cleanup(pg_rows_release)))
+
+enum pg_reply_kind {
+    PG_REPLY_NONE,    /* nothing has come yet */
+    PG_REPLY_DONE,    /* the statement ran */
+    PG_REPLY_FAILED,  /* the server refused it: see `error` and `position` */
+    PG_REPLY_SKIPPED, /* an earlier one failed, so this one was not run */
+    PG_REPLY_SYNCED,  /* the answer to pg_pipeline_sync */
+};
+
+struct pg_reply {
+    enum pg_reply_kind kind;
+    struct pg_rows *rows; /* of PG_REPLY_DONE; owned by the reply */
+    size_t position;      /* of PG_REPLY_FAILED: in characters of the SQL, from 1; 0: none */
+    struct error error;
+};
+
+void pg_reply_done(struct pg_reply *reply);
+#define AUTO_REPLY __attribute__((cleanup(pg_reply_done))) struct pg_reply
+
+/*
+ * Run one statement as it is, also one that cannot run in a transaction. A
+ * refusal by the server is PG_REPLY_FAILED, not an error.
+ *
+ * Errors   ERROR_CONNECTION, ERROR_STOPPED.
+ */
+MUST_CHECK bool pg_run(struct pg *pg, const char *sql, struct pg_reply *reply, struct error *err);
+
+/* The same for COPY … FROM STDIN with its data. */
+MUST_CHECK bool pg_run_copy(struct pg *pg,
+    const char *sql,
+    const char *data,
+    size_t size_bytes,
+    struct pg_reply *reply,
+    struct error *err);
+
+/*
+ * The pipeline: statements go out without waiting; replies come in the order
+ * of sending, one for each pg_pipeline_send and pg_pipeline_sync. After a
+ * refusal all others are PG_REPLY_SKIPPED up to the next sync.
+ */
+MUST_CHECK bool pg_pipeline_enter(struct pg *pg, struct error *err);
+MUST_CHECK bool pg_pipeline_leave(struct pg *pg, struct error *err);
+MUST_CHECK bool pg_pipeline_send(
+    struct pg *pg, const char *sql, size_t count, const char *const *values, struct error *err);
+MUST_CHECK bool pg_pipeline_sync(struct pg *pg, struct error *err);
+
+/* Ask the server to send what it has, and start writing what is buffered here. */
+MUST_CHECK bool pg_pipeline_flush(struct pg *pg, struct error *err);
+
+/* Write without blocking; `*is_drained` when nothing is left to write. */
+MUST_CHECK bool pg_pipeline_write(struct pg *pg, bool *is_drained, struct error *err);
+
+/*
+ * The next reply; PG_REPLY_NONE when none is there and `wait` is false. Never
+ * called when no reply is owed. While waiting, buffered output is written.
+ */
+MUST_CHECK bool pg_pipeline_receive(
+    struct pg *pg, bool wait, struct pg_reply *reply, struct error *err);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapter/signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "adapter/clock.h"
+
+static volatile sig_atomic_t stop_signal;
+static int stop_pipe[2] = {-1, -1};
+
+static void
+request_stop(int number)
+{
+    int code = errno;
+
+    if (stop_signal != 0)
+        _exit(1);
+    stop_signal = number;
+    if (write(stop_pipe[1], "", 1) < 0)
+        _exit(1);
+    errno = code;
+}
+
+static void
+handle(int number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+void
+signals_install(void)
+{
+    if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
+        perror("pgstride: pipe");
+        exit(1);
+    }
+    handle(SIGTERM, request_stop);
+    handle(SIGINT, request_stop);
+    handle(SIGTSTP, SIG_IGN);
+    handle(SIGHUP, SIG_IGN);
+    handle(SIGPIPE, SIG_IGN);
+}
+
+bool
+signals_is_stop_requested(void)
+{
+    return stop_signal != 0;
+}
+
+const char *
+signals_stop_name(void)
+{
+    return stop_signal == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+int
+signals_descriptor(void)
+{
+    return stop_pipe[0];
+}
+
+bool
+signals_sleep(int64_t duration_ms, struct error *err)
+{
+    int64_t until_ms = clock_monotonic_ms() + duration_ms;
+
+    for (;;) {
+        int64_t left_ms = until_ms - clock_monotonic_ms();
+        if (stop_signal != 0)
+            return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
+        if (left_ms <= 0)
+            return true;
+        struct pollfd stop = {.fd = stop_pipe[0], .events = POLLIN};
+        poll(&stop, 1, (int)left_ms);
+    }
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Signals: a container's end. SIGTERM and SIGINT ask the run to stop; a second
+ * one ends the process at once. As PID 1 neither has a default action, so
+ * both are handled from the start. SIGTSTP, SIGHUP and SIGPIPE do nothing.
+ */
+#ifndef ADAPTER_SIGNALS_H
+#define ADAPTER_SIGNALS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+void signals_install(void);
+bool signals_is_stop_requested(void);
+const char *signals_stop_name(void); /* "SIGTERM" or "SIGINT" */
+
+/* Becomes readable when a stop is requested, and stays so. -1 before installing. */
+int signals_descriptor(void);
+
+/* Sleep; false with ERROR_STOPPED when a stop is requested meanwhile. */
+MUST_CHECK bool signals_sleep(int64_t duration_ms, struct error *err);
+
+#endif

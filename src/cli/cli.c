@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adapter/signals.h"
+#include "base/memory.h"
+#include "base/secret.h"
+#include "cli/options.h"
+#include "command/command.h"
+#include "command/narrator.h"
+
+struct command {
+    const char *name;
+    const char *usage;
+    const char *help;
+    bool (*run)(const struct invocation *invocation, struct error *err);
+    bool is_answer; /* prints an answer on stdout: its log goes to stderr */
+};
+
+static const struct command COMMANDS[] = {
+    {"up", "up [N]", "apply all pending migrations, or the next N", command_up, false},
+    {"status", "status", "list every migration: applied, pending, missing, changed", command_status,
+        true},
+    {"version", "version", "print the current version", command_version, true},
+};
+
+static const struct command *
+find_command(const char *name)
+{
+    for (size_t i = 0; name != NULL && i < ARRAY_LENGTH(COMMANDS); i++) {
+        if (strcmp(COMMANDS[i].name, name) == 0)
+            return &COMMANDS[i];
+    }
+    return NULL;
+}
+
+static void
+print_help(void)
+{
+    AUTO_TEXT help = TEXT_INIT;
+
+    text_puts(&help, "pgstride " PGSTRIDE_VERSION ": applies PostgreSQL schema migrations as a "
+                     "container job\n\n"
+                     "usage: pgstride [options] COMMAND [arguments]\n\ncommands:\n");
+    for (size_t i = 0; i < ARRAY_LENGTH(COMMANDS); i++)
+        text_printf(&help, "  %-10s %s\n", COMMANDS[i].usage, COMMANDS[i].help);
+    text_puts(&help, "\noptions (one dash or two; a flag beats the environment; TIME is 500ms, 5s, "
+                     "2min, 1h):\n");
+    options_describe(&help);
+    text_puts(&help, "\nExit status: 0 when the database is at the wanted version, 1 for anything "
+                     "else.\n\n"
+                     "example:\n"
+                     "  DATABASE_URL=postgres://app:secret@db:5432/company pgstride up\n");
+    fputs(text_string(&help), stdout);
+}
+
+static bool
+is_json_wanted(int log_format, const struct platform *platform)
+{
+    switch ((enum log_choice)log_format) {
+    case LOG_CHOICE_TEXT:
+        return false;
+    case LOG_CHOICE_JSON:
+        return true;
+    case LOG_CHOICE_AUTO:
+        break;
+    }
+    return platform->reads_json;
+}
+
+static bool
+fail_command(const char *name, struct error *err)
+{
+    if (name == NULL)
+        error_set(err, ERROR_USAGE, "no command was given");
+    else
+        error_set(err, ERROR_USAGE, "unknown command \"%.60s\"", name);
+    return error_hint(err, "The commands are up, status and version; pgstride --help says more.");
+}
+
+static bool
+run_command(const struct command *command,
+    struct config *config,
+    const struct command_line *line,
+    const struct log *log,
+    const struct platform *platform,
+    struct error *err)
+{
+    struct invocation invocation = {
+        .config = config,
+        .log = log,
+        .platform = platform,
+        .arguments = line->arguments,
+        .arguments_count = line->arguments_count,
+    };
+
+    if (command == NULL)
+        return fail_command(line->command, err);
+    if (!config_finish(config, err))
+        return false;
+    return command->run(&invocation, err);
+}
+
+/* The answer must have reached its reader: a full disk is a failure. */
+static bool
+flush_answer(struct error *err)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return true;
+    return error_set(err, ERROR_SYSTEM, "cannot write the answer: %s", strerror(errno));
+}
+
+int
+cli_run(int argc, char *argv[], char *environment[])
+{
+    AUTO_CONFIG config = {0};
+    struct command_line line = {0};
+    struct platform platform;
+    struct error err = ERROR_INIT;
+
+    signals_install();
+    platform_detect(&platform);
+    options_default(&config);
+    bool is_read = options_read(argc, argv, environment, &config, &line, &err);
+    const struct command *command = find_command(line.command);
+    AUTO_JSON json_t *labels = platform.is_cloud_run ? platform_labels(&platform) : NULL;
+    struct log log = {
+        .descriptor = command != NULL && !command->is_answer ? STDOUT_FILENO : STDERR_FILENO,
+        .is_json = is_json_wanted(config.log_format, &platform),
+        .is_verbose = config.is_verbose,
+        .labels = labels,
+    };
+
+    bool is_good = is_read;
+    if (is_read && config.is_help)
+        print_help();
+    else if (is_read && config.is_version)
+        puts("pgstride " PGSTRIDE_VERSION);
+    else if (is_read)
+        is_good = run_command(command, &config, &line, &log, &platform, &err);
+    is_good = flush_answer(&err) && is_good;
+    if (!is_good && err.kind != ERROR_NONE)
+        narrate_error(&log, &err);
+    secret_forget_all();
+    return is_good ? 0 : 1;
+}

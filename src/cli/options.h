@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Options: one row an option, with its flag, environment, limits, default and
+ * help; what the command line and the environment say goes into the config.
+ */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "base/text.h"
+#include "engine/config.h"
+
+enum { ARGUMENTS_MAX = 8 };
+
+struct command_line {
+    const char *command; /* NULL: none was given */
+    const char *arguments[ARGUMENTS_MAX];
+    size_t arguments_count;
+};
+
+/* Every option at its default. */
+void options_default(struct config *config);
+
+/*
+ * Read the environment (a vector as `environ`), then the arguments over it.
+ * Options stand before or after the command, with one dash or two.
+ *
+ * Errors   ERROR_USAGE: an unknown option or PGSTRIDE_ variable, a missing or
+ *          bad value, a secret's file that cannot be read.
+ */
+MUST_CHECK bool options_read(int argc,
+    char *const argv[],
+    char *const environment[],
+    struct config *config,
+    struct command_line *line,
+    struct error *err);
+
+/* The options' part of --help. */
+void options_describe(struct text *help);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "command/narrator.h"
+
+#include "adapter/clock.h"
+#include "engine/wording.h"
+
+void
+narrator_init(struct narrator *narrator, const struct log *log)
+{
+    narrator->log = log;
+    report_init(&narrator->report, clock_monotonic_ms());
+}
+
+void
+narrator_done(struct narrator *narrator)
+{
+    report_done(&narrator->report);
+}
+
+static void
+hear(void *context, const struct event *event)
+{
+    struct narrator *narrator = context;
+    enum log_severity severity = wording_severity(event);
+
+    report_hear(&narrator->report, event);
+    if (severity == LOG_DEBUG && !narrator->log->is_json && !narrator->log->is_verbose)
+        return;
+
+    AUTO_TEXT message = TEXT_INIT;
+    AUTO_JSON json_t *fields = narrator->log->is_json ? wording_fields(event) : NULL;
+    wording_message(event, &message);
+    log_write(narrator->log, severity, wording_name(event->kind), text_string(&message), fields);
+}
+
+struct listener
+narrator_listener(struct narrator *narrator)
+{
+    return (struct listener){.hear = hear, .context = narrator};
+}
+
+void
+narrate_error(const struct log *log, const struct error *err)
+{
+    AUTO_TEXT message = TEXT_INIT;
+    AUTO_JSON json_t *fields = json_object();
+
+    wording_error(err, &message);
+    json_object_set_new(fields, "error", wording_error_fields(err));
+    log_write(log, LOG_ERROR, "error", text_string(&message), fields);
+}
+
+void
+narrator_finish(struct narrator *narrator, const struct error *err)
+{
+    AUTO_TEXT message = TEXT_INIT;
+
+    report_finish(&narrator->report, err, clock_monotonic_ms());
+    AUTO_JSON json_t *fields = wording_summary_fields(&narrator->report);
+    wording_summary(&narrator->report, &message);
+    log_write(narrator->log, err == NULL ? LOG_INFO : LOG_ERROR, "run.finished",
+        text_string(&message), fields);
+}

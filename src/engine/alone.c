@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/alone.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+struct alone {
+    struct run *run;
+    const struct step *step;
+    struct script script;
+    const char *text;
+    char *owned_text;
+    size_t done;
+    char version[24];
+    char from[24];
+    char attempt_id[24];
+};
+
+static void
+alone_done(struct alone *alone)
+{
+    script_done(&alone->script);
+    free(alone->owned_text);
+}
+#define AUTO_ALONE __attribute__((cleanup(alone_done))) struct alone
+
+/* Run a command of ours, and free it. */
+static bool
+command(struct alone *alone, char *sql, size_t count, const char *const *values, struct error *err)
+{
+    bool is_good = pg_command(alone->run->session.db, sql, count, values, err);
+
+    free(sql);
+    return is_good;
+}
+
+static bool
+begin(struct alone *alone, struct error *err)
+{
+    return pg_command(alone->run->session.db, "BEGIN", 0, NULL, err);
+}
+
+/* Commit, or roll back what failed and keep its error. */
+static bool
+end(struct alone *alone, bool is_good, struct error *err)
+{
+    struct error ignored = ERROR_INIT;
+
+    if (is_good)
+        return pg_command(alone->run->session.db, "COMMIT", 0, NULL, err);
+    if (!pg_is_lost(alone->run->session.db) &&
+        !pg_command(alone->run->session.db, "ROLLBACK", 0, NULL, &ignored))
+        error_prefix(err, "and the rollback failed");
+    return false;
+}
+
+#define SQL_SET_DIRTY                                                                              \
+    "WITH moved AS (\n"                                                                            \
+    "    UPDATE %s\n"                                                                              \
+    "       SET version = $1, dirty = true\n"                                                      \
+    "     WHERE version = $2 AND NOT dirty\n"                                                      \
+    "    RETURNING version)\n"                                                                     \
+    "SELECT 1 / count(*)\n"                                                                        \
+    "  FROM moved"
+
+#define SQL_START                                                                                  \
+    "INSERT INTO %s (migrations_table, version, name, direction, checksum,\n"                      \
+    "       statements_total, statements_done, outcome, run_id, runner, tool_version)\n"           \
+    "VALUES ($1, $2, $3, 'up', $4, $5, 0, 'started', $6, $7, $8)\n"                                \
+    "RETURNING id"
+
+#define SQL_START_AGAIN                                                                            \
+    "UPDATE %s\n"                                                                                  \
+    "   SET outcome = 'started', checksum = $2, statements_total = $3, error = NULL,\n"            \
+    "       finished_at = NULL, run_id = $4, runner = $5, tool_version = $6\n"                     \
+    " WHERE id = $1"
+
+static bool
+move_version(struct alone *alone, struct error *err)
+{
+    const struct run *run = alone->run;
+    const char *const values[] = {alone->version, alone->from};
+    bool is_moved = true;
+
+    if (alone->step->is_resumed)
+        return true;
+    if (!alone->step->has_from) {
+        is_moved =
+            pg_command(run->session.db, run->sql_lock_table, 0, NULL, err) &&
+            pg_command(run->session.db, run->sql_guard_first, 1, values, err) &&
+            command(alone,
+                memory_printf("UPDATE %s SET dirty = true", run->session.ledger.version_table), 0,
+                NULL, err);
+    } else if (alone->step->is_late) {
+        const char *const late[] = {run->session.ledger.table, alone->version};
+        is_moved = pg_command(run->session.db, run->sql_guard_late, 1, values + 1, err) &&
+                   pg_command(run->session.db, run->sql_guard_unapplied, 2, late, err);
+    } else {
+        is_moved = command(
+            alone, memory_printf(SQL_SET_DIRTY, run->session.ledger.version_table), 2, values, err);
+    }
+    if (!is_moved && error_is_sqlstate(err, "22012"))
+        return error_set(err, ERROR_MOVED, "another run moved the version");
+    return is_moved;
+}
+
+static bool
+enter_attempt(struct alone *alone, struct error *err)
+{
+    const struct run *run = alone->run;
+    const struct migration *migration = alone->step->migration;
+    const char *table = run->session.ledger.history_table;
+    AUTO_ROWS struct pg_rows *rows = NULL;
+    char total[24];
+
+    snprintf(total, sizeof(total), "%zu", alone->script.count);
+    if (alone->step->is_resumed) {
+        const char *const values[] = {alone->attempt_id, migration->up.checksum, total,
+            run->identity->run_id, run->identity->runner, PGSTRIDE_VERSION};
+        return command(
+            alone, memory_printf(SQL_START_AGAIN, table), ARRAY_LENGTH(values), values, err);
+    }
+    const char *const values[] = {run->session.ledger.table, alone->version, migration->name,
+        migration->up.checksum, total, run->identity->run_id, run->identity->runner,
+        PGSTRIDE_VERSION};
+    AUTO_STRING char *sql = memory_printf(SQL_START, table);
+    if (!pg_query(run->session.db, sql, ARRAY_LENGTH(values), values, &rows, err))
+        return false;
+    snprintf(alone->attempt_id, sizeof(alone->attempt_id), "%s", pg_rows_text(rows, 0, 0));
+    return true;
+}
+
+static bool
+start(struct alone *alone, struct error *err)
+{
+    if (!begin(alone, err))
+        return false;
+    bool is_good = move_version(alone, err) && enter_attempt(alone, err);
+    return end(alone, is_good, err);
+}
+
+/* A concurrent build waits for old transactions, as long as they take. */
+static bool
+set_lock_timeout(struct alone *alone, const struct statement *statement, struct error *err)
+{
+    const struct run *run = alone->run;
+    char text[32];
+    const char *const values[] = {text};
+
+    if (pg_is_in_transaction(run->session.db))
+        return true;
+    int64_t timeout_ms = alone->script.lock_timeout_ms >= 0 ? alone->script.lock_timeout_ms
+                                                            : run->config->ddl_lock_timeout_ms;
+    snprintf(text, sizeof(text), "%" PRId64 "ms", statement->is_run_alone ? 0 : timeout_ms);
+    return pg_command(
+        run->session.db, "SELECT set_config('lock_timeout', $1, false)", 1, values, err);
+}
+
+static bool
+set_statement_timeout(struct alone *alone, struct error *err)
+{
+    char text[32];
+    const char *const values[] = {text};
+
+    if (alone->script.statement_timeout_ms < 0)
+        return true;
+    snprintf(text, sizeof(text), "%" PRId64 "ms", alone->script.statement_timeout_ms);
+    return pg_command(alone->run->session.db, "SELECT set_config('statement_timeout', $1, false)",
+        1, values, err);
+}
+
+#define SQL_PROGRESS                                                                               \
+    "UPDATE %s\n"                                                                                  \
+    "   SET statements_done = $2\n"                                                                \
+    " WHERE id = $1"
+
+/* Inside a transaction of the file's own the progress commits, or goes, with it. */
+static bool
+record_progress(struct alone *alone, struct error *err)
+{
+    char done[24];
+    const char *const values[] = {alone->attempt_id, done};
+
+    snprintf(done, sizeof(done), "%zu", alone->done);
+    return command(alone, memory_printf(SQL_PROGRESS, alone->run->session.ledger.history_table), 2,
+        values, err);
+}
+
+static bool
+run_statement(struct alone *alone, size_t index, struct error *err)
+{
+    const struct statement *statement = &alone->script.statements[index];
+    struct pg *db = alone->run->session.db;
+    AUTO_STRING char *sql = memory_copy(alone->text + statement->offset, statement->size_bytes);
+    AUTO_REPLY reply = {0};
+
+    if (!set_lock_timeout(alone, statement, err))
+        return false;
+    bool is_run = statement->is_copy_in ? pg_run_copy(db, sql, alone->text + statement->data_offset,
+                                              statement->data_bytes, &reply, err)
+                                        : pg_run(db, sql, &reply, err);
+    if (!is_run)
+        return false;
+    if (reply.kind == PG_REPLY_FAILED) {
+        *err = reply.error;
+        run_place_error(alone->run, alone->step, index, reply.position, err);
+        return false;
+    }
+    alone->done = index + 1;
+    return alone->done == alone->script.count || record_progress(alone, err);
+}
+
+#define SQL_FAIL                                                                                   \
+    "UPDATE %s\n"                                                                                  \
+    "   SET outcome = 'failed', error = $2, finished_at = clock_timestamp()\n"                     \
+    " WHERE id = $1"
+
+static void
+record_failure(struct alone *alone, const struct error *failure)
+{
+    AUTO_STRING char *json = run_error_json(failure);
+    const char *const values[] = {alone->attempt_id, json};
+    struct error err = ERROR_INIT;
+    struct pg *db = alone->run->session.db;
+
+    if (failure->kind == ERROR_CONNECTION || failure->kind == ERROR_STOPPED || pg_is_lost(db))
+        return;
+    if (pg_is_in_transaction(db) && !pg_command(db, "ROLLBACK", 0, NULL, &err))
+        return;
+    if (command(alone, memory_printf(SQL_FAIL, alone->run->session.ledger.history_table), 2, values,
+            &err))
+        return;
+    error_prefix(&err, "the failure could not be entered into the history");
+    tell(alone->run->listener, &(struct event){.kind = EVENT_WARNING, .text = err.message});
+}
+
+static bool
+reset_session(struct alone *alone, struct error *err)
+{
+    const struct session *session = &alone->run->session;
+
+    for (size_t i = 0; SESSION_RESETS[i] != NULL; i++) {
+        if (!pg_command(session->db, SESSION_RESETS[i], 0, NULL, err))
+            return false;
+    }
+    return pg_command(session->db, text_string(&session->settings_sql), session->settings_count,
+        session->settings_values, err);
+}
+
+#define SQL_CLEAN                                                                                  \
+    "UPDATE %s\n"                                                                                  \
+    "   SET dirty = false\n"                                                                       \
+    " WHERE version = $1 AND dirty"
+
+#define SQL_FINISH                                                                                 \
+    "UPDATE %s\n"                                                                                  \
+    "   SET outcome = 'applied', statements_done = statements_total,\n"                            \
+    "       finished_at = clock_timestamp()\n"                                                     \
+    " WHERE id = $1\n"                                                                             \
+    "RETURNING (extract(epoch FROM finished_at - started_at) * 1000)::bigint"
+
+static bool
+finish(struct alone *alone, int64_t *duration_ms, struct error *err)
+{
+    const struct run *run = alone->run;
+    const char *const version[] = {alone->version};
+    const char *const id[] = {alone->attempt_id};
+    AUTO_STRING char *sql = memory_printf(SQL_FINISH, run->session.ledger.history_table);
+    AUTO_ROWS struct pg_rows *rows = NULL;
+
+    if (!begin(alone, err))
+        return false;
+    bool is_good = (alone->step->is_late ||
+                       command(alone, memory_printf(SQL_CLEAN, run->session.ledger.version_table),
+                           1, version, err)) &&
+                   pg_query(run->session.db, sql, 1, id, &rows, err);
+    if (!end(alone, is_good, err))
+        return false;
+    *duration_ms = pg_rows_count(rows) > 0 ? pg_rows_number(rows, 0, 0) : 0;
+    return true;
+}
+
+static bool
+run_statements(struct alone *alone, struct error *err)
+{
+    if (!set_statement_timeout(alone, err))
+        return false;
+    for (size_t i = alone->done; i < alone->script.count; i++) {
+        if (!run_statement(alone, i, err))
+            return false;
+    }
+    if (!pg_is_in_transaction(alone->run->session.db))
+        return true;
+    error_set(err, ERROR_DATABASE, "the file ends inside a transaction");
+    error_hint(err, "Add COMMIT at the end of the file.");
+    error_place(err, alone->step->migration->up.name, 0, 0);
+    return false;
+}
+
+bool
+alone_step(struct run *run, size_t index, struct error *err)
+{
+    const struct step *step = &run->plan->steps[index];
+    const struct migration_file *file = &step->migration->up;
+    AUTO_ALONE alone = {.run = run, .step = step, .done = step->statements_done};
+    size_t size = 0;
+    int64_t duration_ms = 0;
+
+    if (!catalog_text(run->catalog, file, &alone.text, &size, &alone.owned_text, err))
+        return false;
+    if (!script_parse(file->name, alone.text, size, &alone.script, err))
+        return false;
+    snprintf(alone.version, sizeof(alone.version), "%" PRId64, step->migration->version);
+    snprintf(alone.from, sizeof(alone.from), "%" PRId64, step->from);
+    snprintf(alone.attempt_id, sizeof(alone.attempt_id), "%" PRId64, step->attempt_id);
+    if (alone.done > alone.script.count)
+        alone.done = 0;
+
+    run_tell_started(run, step);
+    if (!start(&alone, err))
+        return false;
+    if (!run_statements(&alone, err)) {
+        record_failure(&alone, err);
+        return false;
+    }
+    if (!reset_session(&alone, err) || !finish(&alone, &duration_ms, err))
+        return false;
+    run_tell_applied(run, step, duration_ms);
+    return true;
+}

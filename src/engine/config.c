@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/files.h"
+#include "adapter/http.h"
+#include "adapter/postgres.h"
+#include "base/memory.h"
+#include "base/secret.h"
+
+void
+config_done(struct config *config)
+{
+    free(config->database);
+    free(config->path);
+    free(config->source);
+    free(config->slack_webhook_url);
+    database_url_done(&config->url);
+    *config = (struct config){0};
+}
+
+static bool
+has_libpq_environment(void)
+{
+    static const char *const NAMES[] = {
+        "PGHOST", "PGHOSTADDR", "PGDATABASE", "PGSERVICE", "PGUSER", "PGPORT"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(NAMES); i++) {
+        const char *value = getenv(NAMES[i]);
+        if (value != NULL && *value != '\0')
+            return true;
+    }
+    return false;
+}
+
+static bool
+finish_database(struct config *config, struct error *err)
+{
+    config->table = "schema_migrations";
+    config->url.statement_timeout_ms = -1;
+    secret_add(getenv("PGPASSWORD"));
+    if (config->database == NULL) {
+        if (has_libpq_environment())
+            return true;
+        error_set(err, ERROR_USAGE, "no database was named");
+        return error_hint(err,
+            "Set DATABASE_URL (or --database, MIGRATION_DB, PGHOST and its kin) to "
+            "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full.");
+    }
+
+    secret_add(config->database);
+    if (!database_url_parse(config->database, &config->url, err))
+        return false;
+    if (config->url.table != NULL)
+        config->table = config->url.table;
+    if (config->url.statement_timeout_ms > 0 && config->statement_timeout_ms == 0)
+        config->statement_timeout_ms = config->url.statement_timeout_ms;
+
+    AUTO_STRING char *password = pg_conninfo_value(config->url.conninfo, "password");
+    AUTO_STRING char *key_password = pg_conninfo_value(config->url.conninfo, "sslpassword");
+    secret_add(password);
+    secret_add(key_password);
+    return true;
+}
+
+static bool
+finish_path(struct config *config, struct error *err)
+{
+    static const char SCHEME[] = "file://";
+
+    if (config->path == NULL && config->source != NULL) {
+        if (strncmp(config->source, SCHEME, strlen(SCHEME)) != 0)
+            return error_set(err, ERROR_USAGE, "--source takes file://DIR alone");
+        config->path = memory_string(config->source + strlen(SCHEME));
+    }
+    if (config->path == NULL)
+        config->path =
+            memory_string(file_is_folder("/migrations") ? "/migrations" : "./migrations");
+    return true;
+}
+
+bool
+config_finish(struct config *config, struct error *err)
+{
+    secret_add(config->slack_webhook_url);
+    if (config->slack_webhook_url != NULL && !http_url_check(config->slack_webhook_url, err))
+        return error_prefix(err, "--slack-webhook-url");
+    return finish_path(config, err) && finish_database(config, err);
+}

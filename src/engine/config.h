@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Config: flags and environment as one validated struct.
+ */
+#ifndef ENGINE_CONFIG_H
+#define ENGINE_CONFIG_H
+
+#include "engine/database_url.h"
+
+enum out_of_order { OUT_OF_ORDER_FAIL, OUT_OF_ORDER_APPLY, OUT_OF_ORDER_SKIP };
+enum drift_policy { DRIFT_FAIL, DRIFT_WARN, DRIFT_IGNORE };
+enum if_ahead { IF_AHEAD_OK, IF_AHEAD_FAIL };
+enum log_choice { LOG_CHOICE_AUTO, LOG_CHOICE_TEXT, LOG_CHOICE_JSON };
+enum notify_choice { NOTIFY_CHANGES, NOTIFY_ALWAYS, NOTIFY_FAILURE, NOTIFY_NEVER };
+enum answer_format { ANSWER_TEXT, ANSWER_JSON };
+
+struct config {
+    /* As given; the options table writes here. */
+    char *database; /* NULL: libpq's own environment */
+    char *path;
+    char *source; /* golang-migrate's -source: file://DIR */
+    char *slack_webhook_url;
+    int64_t wait_timeout_ms;
+    int64_t lock_timeout_ms;
+    int64_t ddl_lock_timeout_ms; /* 0: off; the same for the next */
+    int64_t statement_timeout_ms;
+    int64_t retry_for_ms;
+    int64_t max_file_mib;
+    int64_t prefetch;  /* golang-migrate's; accepted, means nothing here */
+    int out_of_order;  /* enum out_of_order */
+    int drift;         /* enum drift_policy */
+    int if_ahead;      /* enum if_ahead */
+    int log_format;    /* enum log_choice */
+    int notify;        /* enum notify_choice */
+    int format;        /* enum answer_format */
+    bool is_exit_code; /* status: 1 when something is pending */
+    bool is_verbose;
+    bool is_help;
+    bool is_version;
+
+    /* What config_finish makes of it. */
+    struct database_url url;
+    const char *table; /* schema_migrations unless the URL says otherwise */
+};
+
+void config_done(struct config *config);
+#define AUTO_CONFIG __attribute__((cleanup(config_done))) struct config
+
+/*
+ * Validate what was given, and find what was not: the migrations folder, the
+ * database URL. Secrets are remembered, so that no message can show them.
+ *
+ * Errors   ERROR_USAGE: no database, a bad URL, a webhook that is not https.
+ */
+MUST_CHECK bool config_finish(struct config *config, struct error *err);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Event: what a run says of itself, one at a time. The engine speaks in events
+ * alone; the log, the summary and Slack are made of them.
+ */
+#ifndef ENGINE_EVENT_H
+#define ENGINE_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum event_kind {
+    EVENT_RUN_STARTED,
+    EVENT_DATABASE_WAITING,
+    EVENT_LOCK_WAITING,
+    EVENT_MIGRATION_STARTED,
+    EVENT_MIGRATION_RETRIED,
+    EVENT_MIGRATION_APPLIED,
+    EVENT_MIGRATION_FAILED,
+    EVENT_NOTICE,
+    EVENT_WARNING, /* `text` says it all */
+    EVENT_DETAIL,  /* the same, of interest to --verbose alone */
+    EVENT_RUN_FINISHED,
+};
+
+/* Borrowed throughout; what a kind does not use is zero. */
+struct event {
+    enum event_kind kind;
+    const char *text;      /* WARNING, DETAIL, NOTICE: the message; LOCK_WAITING: who holds it */
+    const char *migration; /* VERSION_TITLE */
+    int64_t version;
+    size_t statements;
+    int64_t duration_ms; /* APPLIED: how long; RETRIED: the wait before the next try */
+    int64_t left_ms;     /* of the budget: DATABASE_WAITING, LOCK_WAITING, RETRIED */
+    size_t attempt;      /* RETRIED: the try that follows, from 2 */
+    const struct error *error;
+
+    /* RUN_STARTED */
+    const char *database;
+    const char *host;
+    bool has_from;
+    int64_t from;
+    bool has_wanted;
+    int64_t wanted; /* also in MIGRATION_FAILED: where the database is, in `from` */
+    size_t pending;
+    size_t total;
+
+    /* NOTICE */
+    const char *severity;
+    const char *sqlstate;
+    const char *detail;
+    const char *hint;
+    const char *context;
+};
+
+/* Who is told. */
+struct listener {
+    void (*hear)(void *context, const struct event *event);
+    void *context;
+};
+
+static inline void
+tell(const struct listener *listener, const struct event *event)
+{
+    listener->hear(listener->context, event);
+}
+
+#endif

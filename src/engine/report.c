@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+void
+report_init(struct report *report, int64_t now_ms)
+{
+    *report = (struct report){.begun_ms = now_ms};
+}
+
+void
+report_done(struct report *report)
+{
+    for (size_t i = 0; i < report->count; i++)
+        free(report->steps[i].name);
+    free(report->steps);
+    free(report->database);
+    free(report->host);
+    *report = (struct report){0};
+}
+
+static void
+hear_start(struct report *report, const struct event *event)
+{
+    report->is_started = true;
+    report->database = memory_string(event->database);
+    report->host = memory_string(event->host);
+    report->has_from = report->has_to = event->has_from;
+    report->from = report->to = event->from;
+    report->has_wanted = event->has_wanted;
+    report->wanted = event->wanted;
+    report->planned = event->pending;
+}
+
+static void
+hear_applied(struct report *report, const struct event *event)
+{
+    struct report_step *step = ARRAY_ADD(report->steps, report->count, report->capacity);
+
+    step->name = memory_string(event->migration);
+    step->version = event->version;
+    step->duration_ms = event->duration_ms;
+    step->statements = event->statements;
+    report->has_to = event->has_wanted;
+    report->to = event->wanted;
+}
+
+void
+report_hear(struct report *report, const struct event *event)
+{
+    if (event->kind == EVENT_RUN_STARTED)
+        hear_start(report, event);
+    else if (event->kind == EVENT_MIGRATION_APPLIED)
+        hear_applied(report, event);
+    else if (event->kind == EVENT_MIGRATION_FAILED)
+        report->is_told = true;
+}
+
+void
+report_finish(struct report *report, const struct error *err, int64_t now_ms)
+{
+    report->duration_ms = now_ms - report->begun_ms;
+    report->has_failed = err != NULL;
+    if (err != NULL)
+        report->error = *err;
+}
+
+bool
+report_is_retryable(const struct error *err)
+{
+    static const char *const CLASSES[] = {"08", "40", "53", "55", "57"};
+
+    switch (err->kind) {
+    case ERROR_CONNECTION:
+        return err->sqlstate[0] == '\0' || strncmp(err->sqlstate, "28", 2) != 0;
+    case ERROR_TIMEOUT:
+    case ERROR_STOPPED:
+    case ERROR_MOVED:
+        return true;
+    case ERROR_DATABASE:
+        for (size_t i = 0; i < ARRAY_LENGTH(CLASSES); i++) {
+            if (strncmp(err->sqlstate, CLASSES[i], 2) == 0)
+                return true;
+        }
+        return false;
+    case ERROR_NONE:
+    case ERROR_USAGE:
+    case ERROR_INPUT:
+    case ERROR_PLAN:
+    case ERROR_SYSTEM:
+        break;
+    }
+    return false;
+}

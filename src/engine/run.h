@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Run: what the parts of the runner share, from the connection to the plan.
+ */
+#ifndef ENGINE_RUN_H
+#define ENGINE_RUN_H
+
+#include "engine/identity.h"
+#include "engine/plan.h"
+#include "engine/script.h"
+#include "engine/session.h"
+
+/* What is known of a step's file before it runs. */
+struct step_script {
+    enum script_mode mode;
+    bool has_copy_in;
+    size_t statements;
+    int64_t retry_for_ms; /* -1: no directive */
+};
+
+struct run {
+    const struct config *config;
+    const struct listener *listener;
+    const struct catalog *catalog;
+    const struct run_identity *identity;
+    struct session session;
+    struct history *history;
+    struct plan *plan;
+    struct step_script *scripts; /* one a step of the plan */
+    size_t applied;              /* steps of the plan that are done */
+    bool is_started;             /* run.started was told */
+    /* The SQL that names our tables. */
+    char *sql_guard;
+    char *sql_guard_first;
+    char *sql_guard_late;
+    char *sql_guard_unapplied;
+    char *sql_lock_table;
+    char *sql_record;
+    char *sql_settings_async;
+};
+
+/* Write the SQL that names our tables; again after each new session. */
+void run_write_sql(struct run *run);
+void run_forget_sql(struct run *run);
+
+/*
+ * Say where in its file a refused statement stands: line, column, source. With
+ * `statement` = its index in the file.
+ */
+void run_place_error(const struct run *run,
+    const struct step *step,
+    size_t statement,
+    size_t position,
+    struct error *err);
+
+/* Roll back what is open, and enter the failed attempt into the history. */
+void run_record_failure(struct run *run, const struct step *step, const struct error *failure);
+
+/* The history's JSON of an error; the caller frees it. */
+char *run_error_json(const struct error *failure);
+
+/* Tell that a step is done. */
+void run_tell_applied(struct run *run, const struct step *step, int64_t duration_ms);
+void run_tell_started(struct run *run, const struct step *step);
+
+#endif

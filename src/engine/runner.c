@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/runner.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adapter/clock.h"
+#include "adapter/signals.h"
+#include "base/memory.h"
+#include "engine/adoption.h"
+#include "engine/alone.h"
+#include "engine/stream.h"
+
+enum {
+    RECONNECTS_MAX = 5, /* without a migration done in between */
+    REPLANS_MAX = 20,
+    FIRST_RETRY_MS = 500,
+    LONGEST_RETRY_MS = 30 * 1000,
+};
+
+static void
+run_done(struct run *run)
+{
+    session_close(&run->session);
+    history_free(run->history);
+    plan_free(run->plan);
+    free(run->scripts);
+    run_forget_sql(run);
+}
+#define AUTO_RUN __attribute__((cleanup(run_done))) struct run
+
+/* How far to go: all, so many, or, once that is known, to the last of those. */
+struct bounds {
+    size_t limit;
+    bool has_last;
+    int64_t last;
+};
+
+static void
+warn_all(const struct run *run, char *const warnings[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = warnings[i]});
+}
+
+/* Read and split every file that is to run, so that what is wrong in one stops all. */
+static bool
+check_scripts(struct run *run, struct error *err)
+{
+    free(run->scripts);
+    run->scripts = memory_new((run->plan->count + 1) * sizeof(*run->scripts));
+    for (size_t i = 0; i < run->plan->count; i++) {
+        const struct migration_file *file = &run->plan->steps[i].migration->up;
+        AUTO_STRING char *owned = NULL;
+        AUTO_SCRIPT script = {0};
+        const char *text = NULL;
+        size_t size = 0;
+        if (!catalog_text(run->catalog, file, &text, &size, &owned, err))
+            return false;
+        if (!script_parse(file->name, text, size, &script, err))
+            return false;
+        run->scripts[i] = (struct step_script){
+            .mode = run->plan->steps[i].is_resumed ? SCRIPT_ALONE : script.mode,
+            .has_copy_in = script.has_copy_in,
+            .statements = script.count,
+            .retry_for_ms = script.retry_for_ms,
+        };
+    }
+    return true;
+}
+
+static void
+tell_start(struct run *run)
+{
+    if (run->is_started)
+        return;
+    run->is_started = true;
+    tell(run->listener, &(struct event){
+                            .kind = EVENT_RUN_STARTED,
+                            .database = pg_database(run->session.db),
+                            .host = pg_host(run->session.db),
+                            .has_from = run->history->has_version,
+                            .from = run->history->version,
+                            .has_wanted = run->plan->has_wanted,
+                            .wanted = run->plan->wanted,
+                            .pending = run->plan->pending,
+                            .total = run->catalog->count,
+                        });
+    warn_all(run, run->catalog->warnings, run->catalog->warnings_count);
+    warn_all(run, run->plan->warnings, run->plan->warnings_count);
+    if (run->plan->pending_version_gap > 0) {
+        AUTO_STRING char *text = memory_printf("only %zu pending, %zu fewer than asked for",
+            run->plan->pending, run->plan->pending_version_gap);
+        tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
+    }
+}
+
+/*
+ * After a lost connection: the steps of ours that had committed, though nobody
+ * told us. The history is in the same transaction as the work, so it knows.
+ */
+static void
+tell_unheard(struct run *run)
+{
+    for (size_t i = run->applied; run->plan != NULL && i < run->plan->count; i++) {
+        const struct migration *migration = run->plan->steps[i].migration;
+        const struct history_entry *entry = history_find(run->history, migration->version);
+        if (entry == NULL || !entry->is_applied || entry->run_id == NULL ||
+            strcmp(entry->run_id, run->identity->run_id) != 0)
+            return;
+        run_tell_applied(run, &run->plan->steps[i], entry->duration_ms);
+    }
+}
+
+/* Connect, lock, read, decide. */
+static bool
+prepare(struct run *run, const struct bounds *bounds, struct error *err)
+{
+    struct plan_policy policy = {
+        .limit = bounds->limit,
+        .has_last = bounds->has_last,
+        .last = bounds->last,
+        .out_of_order = (enum out_of_order)run->config->out_of_order,
+        .drift = (enum drift_policy)run->config->drift,
+        .if_ahead = (enum if_ahead)run->config->if_ahead,
+    };
+
+    if (run->session.db == NULL) {
+        if (!session_open(run->config, run->listener, &run->session, err))
+            return false;
+        if (!session_lock(&run->session, err))
+            return false;
+        run_write_sql(run);
+    }
+    history_release(&run->history);
+    if (!history_load(run->session.db, &run->session.ledger, &run->history, err))
+        return false;
+    tell_unheard(run);
+    plan_release(&run->plan);
+    run->applied = 0;
+    history_infer(run->history, run->catalog);
+    if (!plan_up(run->catalog, run->history, &policy, &run->plan, err))
+        return false;
+    if (!check_scripts(run, err))
+        return false;
+    if (!history_create(run->session.db, &run->session.ledger, err))
+        return false;
+    tell_start(run);
+    return adoption_record(run, err);
+}
+
+static bool
+is_streamed(const struct run *run, size_t index)
+{
+    return run->scripts[index].mode != SCRIPT_ALONE && !run->scripts[index].has_copy_in;
+}
+
+/* Apply from the first step that is not done: a stretch through the pipeline, or one by itself. */
+static bool
+apply_stretch(struct run *run, struct error *err)
+{
+    size_t first = run->applied;
+    size_t end = first;
+
+    while (end < run->plan->count && is_streamed(run, end))
+        end++;
+    if (end > first)
+        return stream_steps(run, first, end, err);
+    if (run->scripts[first].mode == SCRIPT_ALONE)
+        return alone_step(run, first, err);
+    return stream_step_slowly(run, first, err);
+}
+
+static bool
+is_lost_race(const struct error *err)
+{
+    return error_is_sqlstate(err, "55P03") || error_is_sqlstate(err, "40P01") ||
+           error_is_sqlstate(err, "40001");
+}
+
+/* How often and how long one migration has been tried. */
+struct patience {
+    size_t step;
+    size_t tries;
+    int64_t until_ms;
+};
+
+/* Wait before another try of a step that lost a race; false when its time is over. */
+static bool
+wait_for_retry(struct run *run, struct patience *patience, struct error *err)
+{
+    const struct step *step = &run->plan->steps[run->applied];
+    int64_t now_ms = clock_monotonic_ms();
+    struct error failure = *err;
+
+    if (patience->tries == 0 || patience->step != run->applied) {
+        int64_t directive_ms = run->scripts[run->applied].retry_for_ms;
+        *patience = (struct patience){.step = run->applied,
+            .until_ms = now_ms + (directive_ms >= 0 ? directive_ms : run->config->retry_for_ms)};
+    }
+    patience->tries++;
+
+    int64_t ceiling_ms = FIRST_RETRY_MS;
+    for (size_t i = 1; i < patience->tries && ceiling_ms < LONGEST_RETRY_MS; i++)
+        ceiling_ms *= 2;
+    int64_t left_ms = patience->until_ms - now_ms;
+    if (left_ms <= 0)
+        return false;
+    int64_t pause_ms =
+        50 +
+        clock_jitter((uint32_t)(ceiling_ms < LONGEST_RETRY_MS ? ceiling_ms : LONGEST_RETRY_MS));
+    if (pause_ms > left_ms)
+        pause_ms = left_ms;
+    tell(run->listener, &(struct event){
+                            .kind = EVENT_MIGRATION_RETRIED,
+                            .migration = step->migration->name,
+                            .version = step->migration->version,
+                            .error = &failure,
+                            .duration_ms = pause_ms,
+                            .left_ms = left_ms,
+                            .attempt = patience->tries + 1,
+                        });
+    return signals_sleep(pause_ms, err);
+}
+
+/* A statement that cannot run in a transaction: alone in its file it can be run alone. */
+static bool
+take_out_of_transaction(struct run *run, struct error *err)
+{
+    struct step_script *script = &run->scripts[run->applied];
+
+    bool is_refused = error_is_sqlstate(err, "25001") || error_is_sqlstate(err, "2D000");
+    if (!is_refused || script->mode == SCRIPT_ALONE || err->statement == 0)
+        return false;
+    if (script->statements == 1) {
+        script->mode = SCRIPT_ALONE;
+        return true;
+    }
+    return error_hint(err, "Put this statement in a file of its own; or write the comment "
+                           "-- pgstride: no-transaction at the head of the file, and each "
+                           "statement runs by itself.");
+}
+
+static bool
+apply_all(struct run *run, struct error *err)
+{
+    struct patience patience = {0};
+
+    while (run->applied < run->plan->count) {
+        if (apply_stretch(run, err))
+            continue;
+        if (err->kind != ERROR_DATABASE || run->applied == run->plan->count)
+            return false;
+        if (take_out_of_transaction(run, err))
+            continue;
+        if (run->scripts[run->applied].mode != SCRIPT_ALONE) {
+            if (is_lost_race(err) && wait_for_retry(run, &patience, err))
+                continue;
+            if (err->kind == ERROR_DATABASE)
+                run_record_failure(run, &run->plan->steps[run->applied], err);
+        }
+        return false;
+    }
+    return true;
+}
+
+static void
+tell_failed(struct run *run, const struct error *err)
+{
+    const struct step *step = run->plan != NULL && run->applied < run->plan->count
+                                  ? &run->plan->steps[run->applied]
+                                  : NULL;
+    bool is_alone =
+        step != NULL && run->scripts != NULL && run->scripts[run->applied].mode == SCRIPT_ALONE;
+
+    if (step == NULL || !run->is_started)
+        return;
+    tell(run->listener,
+        &(struct event){
+            .kind = EVENT_MIGRATION_FAILED,
+            .migration = step->migration->name,
+            .version = step->migration->version,
+            .error = err,
+            .has_from = step->has_from,
+            .from = step->from,
+            .text = is_alone ? "It ran outside a transaction: what stands before this statement "
+                               "was kept. Mend the file and run again: it goes on here."
+                             : NULL,
+        });
+}
+
+bool
+runner_up(const struct config *config,
+    const struct catalog *catalog,
+    const struct run_identity *identity,
+    size_t limit,
+    const struct listener *listener,
+    struct error *err)
+{
+    AUTO_RUN run = {
+        .config = config, .listener = listener, .catalog = catalog, .identity = identity};
+    struct bounds bounds = {.limit = limit};
+    size_t reconnects = 0;
+    size_t replans = 0;
+
+    for (;;) {
+        bool is_prepared = prepare(&run, &bounds, err);
+        if (is_prepared && bounds.limit > 0 && run.plan->count > 0)
+            bounds = (struct bounds){
+                .has_last = true, .last = run.plan->steps[run.plan->count - 1].migration->version};
+        if (is_prepared && apply_all(&run, err))
+            return true;
+        if (run.applied > 0)
+            reconnects = 0;
+        if (err->kind == ERROR_MOVED && replans++ < REPLANS_MAX)
+            continue;
+        bool is_lost = err->kind == ERROR_CONNECTION && run.session.db != NULL && run.is_started;
+        if (!is_lost || reconnects++ >= RECONNECTS_MAX) {
+            tell_failed(&run, err);
+            return false;
+        }
+        error_prefix(err, "connecting again");
+        tell(listener, &(struct event){.kind = EVENT_WARNING, .text = err->message});
+        session_close(&run.session);
+    }
+}

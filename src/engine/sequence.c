@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/sequence.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+enum phase {
+    PHASE_BEGIN,
+    PHASE_LOCK_TIMEOUT,
+    PHASE_STATEMENT_TIMEOUT,
+    PHASE_SET_TRANSACTION,
+    PHASE_LOCK_TABLE,
+    PHASE_GUARD,
+    PHASE_GUARD_UNAPPLIED,
+    PHASE_STATEMENTS,
+    PHASE_CONSTRAINTS,
+    PHASE_RESETS,
+    PHASE_SETTINGS,
+    PHASE_RECORD,
+    PHASE_COMMIT,
+    PHASE_END,
+};
+
+void
+sequence_close(struct sequence *sequence)
+{
+    script_done(&sequence->script);
+    text_done(&sequence->sql);
+    free(sequence->owned_text);
+    *sequence = (struct sequence){.phase = PHASE_END};
+}
+
+bool
+sequence_open(const struct run *run,
+    const struct step *step,
+    bool is_last,
+    struct sequence *sequence,
+    struct error *err)
+{
+    const struct migration *migration = step->migration;
+    AUTO_SEQUENCE opened = {.run = run, .step = step, .is_last = is_last, .phase = PHASE_BEGIN};
+    size_t size = 0;
+
+    if (!catalog_text(run->catalog, &migration->up, &opened.text, &size, &opened.owned_text, err))
+        return false;
+    if (!script_parse(migration->up.name, opened.text, size, &opened.script, err))
+        return false;
+    snprintf(opened.version, sizeof(opened.version), "%" PRId64, migration->version);
+    snprintf(opened.from, sizeof(opened.from), "%" PRId64, step->from);
+    snprintf(opened.total, sizeof(opened.total), "%zu", opened.script.count);
+    *sequence = opened;
+    opened = (struct sequence){0};
+    return true;
+}
+
+static bool
+is_wrapped(const struct sequence *sequence)
+{
+    return sequence->script.mode == SCRIPT_WRAPPED;
+}
+
+static void
+say_plain(struct message *message, enum message_kind kind, const char *sql)
+{
+    *message = (struct message){.kind = kind, .sql = sql};
+}
+
+static void
+say_statement(struct sequence *sequence, enum message_kind kind, struct message *message)
+{
+    const struct statement *statement = &sequence->script.statements[sequence->statement];
+
+    text_clear(&sequence->sql);
+    text_add(&sequence->sql, sequence->text + statement->offset, statement->size_bytes);
+    say_plain(message, kind, text_string(&sequence->sql));
+    message->statement = sequence->statement++;
+    if (statement->is_copy_in) {
+        message->data = sequence->text + statement->data_offset;
+        message->data_bytes = statement->data_bytes;
+    }
+}
+
+static void
+say_with_values(struct sequence *sequence,
+    enum message_kind kind,
+    const char *sql,
+    size_t count,
+    struct message *message)
+{
+    say_plain(message, kind, sql);
+    message->count = count;
+    message->values = sequence->values;
+}
+
+static bool
+say_timeout(struct sequence *sequence, const char *name, int64_t value_ms, struct message *message)
+{
+    if (value_ms < 0)
+        return false;
+    text_clear(&sequence->sql);
+    text_printf(&sequence->sql, "SET LOCAL %s = '%" PRId64 "ms'", name, value_ms);
+    say_plain(message, MESSAGE_SETTING, text_string(&sequence->sql));
+    return true;
+}
+
+static void
+say_guard(struct sequence *sequence, struct message *message)
+{
+    const struct run *run = sequence->run;
+
+    if (sequence->step->is_late) {
+        sequence->values[0] = sequence->from;
+        say_with_values(sequence, MESSAGE_GUARD, run->sql_guard_late, 1, message);
+    } else if (!sequence->step->has_from) {
+        sequence->values[0] = sequence->version;
+        say_with_values(sequence, MESSAGE_GUARD, run->sql_guard_first, 1, message);
+    } else {
+        sequence->values[0] = sequence->version;
+        sequence->values[1] = sequence->from;
+        say_with_values(sequence, MESSAGE_GUARD, run->sql_guard, 2, message);
+    }
+}
+
+static void
+say_record(struct sequence *sequence, struct message *message)
+{
+    const struct run *run = sequence->run;
+    const struct migration *migration = sequence->step->migration;
+    const char *const values[] = {run->session.ledger.table, sequence->version, migration->name,
+        migration->up.checksum, sequence->total, run->identity->run_id, run->identity->runner,
+        PGSTRIDE_VERSION};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
+        sequence->values[i] = values[i];
+    say_with_values(sequence, MESSAGE_RECORD, run->sql_record, ARRAY_LENGTH(values), message);
+}
+
+static void
+say_settings(const struct sequence *sequence, struct message *message)
+{
+    const struct run *run = sequence->run;
+
+    say_plain(message, MESSAGE_RESET,
+        sequence->is_last ? text_string(&run->session.settings_sql) : run->sql_settings_async);
+    message->count = run->session.settings_count;
+    message->values = run->session.settings_values;
+}
+
+/* Is there a statement to say that `is_leading` SET TRANSACTION, or that is not? */
+static bool
+has_statement(const struct sequence *sequence, bool is_leading)
+{
+    size_t end = sequence->script.count - (is_wrapped(sequence) ? 1 : 0);
+
+    return sequence->statement < end &&
+           (!is_leading || sequence->script.statements[sequence->statement].is_set_transaction);
+}
+
+/* Fill the message of the phase; false when the phase has none (any more). */
+static bool
+say(struct sequence *sequence, struct message *message)
+{
+    const struct run *run = sequence->run;
+
+    switch ((enum phase)sequence->phase) {
+    case PHASE_BEGIN:
+        if (sequence->sub > 0)
+            return false;
+        if (is_wrapped(sequence))
+            say_statement(sequence, MESSAGE_BEGIN, message);
+        else
+            say_plain(message, MESSAGE_BEGIN, "BEGIN");
+        return sequence->sub++ == 0;
+    case PHASE_LOCK_TIMEOUT:
+        return sequence->sub++ == 0 &&
+               say_timeout(sequence, "lock_timeout", sequence->script.lock_timeout_ms, message);
+    case PHASE_STATEMENT_TIMEOUT:
+        return sequence->sub++ == 0 && say_timeout(sequence, "statement_timeout",
+                                           sequence->script.statement_timeout_ms, message);
+    case PHASE_SET_TRANSACTION:
+        if (!has_statement(sequence, true))
+            return false;
+        say_statement(sequence, MESSAGE_STATEMENT, message);
+        return true;
+    case PHASE_LOCK_TABLE:
+        say_plain(message, MESSAGE_SETTING, run->sql_lock_table);
+        return !sequence->step->has_from && sequence->sub++ == 0;
+    case PHASE_GUARD:
+        say_guard(sequence, message);
+        return sequence->sub++ == 0;
+    case PHASE_GUARD_UNAPPLIED:
+        sequence->values[0] = run->session.ledger.table;
+        sequence->values[1] = sequence->version;
+        say_with_values(sequence, MESSAGE_GUARD, run->sql_guard_unapplied, 2, message);
+        return sequence->step->is_late && sequence->sub++ == 0;
+    case PHASE_STATEMENTS:
+        if (!has_statement(sequence, false))
+            return false;
+        say_statement(sequence, MESSAGE_STATEMENT, message);
+        return true;
+    case PHASE_CONSTRAINTS:
+        say_plain(message, MESSAGE_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE");
+        return sequence->sub++ == 0;
+    case PHASE_RESETS:
+        if (SESSION_RESETS[sequence->sub] == NULL)
+            return false;
+        say_plain(message, MESSAGE_RESET, SESSION_RESETS[sequence->sub++]);
+        return true;
+    case PHASE_SETTINGS:
+        say_settings(sequence, message);
+        return sequence->sub++ == 0;
+    case PHASE_RECORD:
+        say_record(sequence, message);
+        return sequence->sub++ == 0;
+    case PHASE_COMMIT:
+        if (sequence->sub > 0)
+            return false;
+        if (is_wrapped(sequence))
+            say_statement(sequence, MESSAGE_COMMIT, message);
+        else
+            say_plain(message, MESSAGE_COMMIT, "COMMIT");
+        return sequence->sub++ == 0;
+    case PHASE_END:
+        break;
+    }
+    return false;
+}
+
+bool
+sequence_next(struct sequence *sequence, struct message *message)
+{
+    while (sequence->phase < PHASE_END) {
+        if (say(sequence, message))
+            return true;
+        sequence->phase++;
+        sequence->sub = 0;
+    }
+    return false;
+}

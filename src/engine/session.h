@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Session: a connection that is ready for migrations: settings made, the two
+ * tables found, the migration lock held.
+ */
+#ifndef ENGINE_SESSION_H
+#define ENGINE_SESSION_H
+
+#include "adapter/postgres.h"
+#include "base/text.h"
+#include "engine/config.h"
+#include "engine/event.h"
+#include "engine/history.h"
+
+enum { SESSION_VALUES_MAX = 64 };
+
+struct session {
+    struct pg *db;
+    const struct config *config;
+    const struct listener *listener;
+    struct ledger ledger;
+    bool is_standby;
+    /* PostgreSQL's value, made "on" when it would not flush: what makes exit 0 durable. */
+    char *durable_commit;
+    int64_t lock_keys[2]; /* golang-migrate's command line, and its library */
+    bool is_locked[2];
+    /* Makes the session's settings ours again: `settings_sql` with its values. */
+    struct text settings_sql;
+    const char *settings_values[SESSION_VALUES_MAX];
+    size_t settings_count;
+    char lock_timeout_text[24];
+    char statement_timeout_text[24];
+};
+
+void session_close(struct session *session);
+#define AUTO_SESSION __attribute__((cleanup(session_close))) struct session
+
+/*
+ * Connect, waiting for a server that is not up yet, and look around. The
+ * session borrows `config` and `listener`.
+ *
+ * Errors   ERROR_CONNECTION, ERROR_TIMEOUT, ERROR_STOPPED; ERROR_PLAN for a
+ *          server below 13.
+ */
+MUST_CHECK bool session_open(const struct config *config,
+    const struct listener *listener,
+    struct session *session,
+    struct error *err);
+
+/*
+ * What makes the session fresh again, but for its settings: statements that
+ * may run in a transaction. NULL ends them.
+ */
+extern const char *const SESSION_RESETS[];
+
+/*
+ * Get the migration lock, by polling: a session that blocks in
+ * pg_advisory_lock holds a snapshot, and so deadlocks with the holder's
+ * CREATE INDEX CONCURRENTLY.
+ *
+ * Errors   ERROR_TIMEOUT: who holds it; ERROR_PLAN on a standby.
+ */
+MUST_CHECK bool session_lock(struct session *session, struct error *err);
+
+/*
+ * golang-migrate's key: CRC-32 of schema, table and database, joined by NULs,
+ * times its salt, in 32 bits. `database` is "/name" for its command line.
+ */
+uint32_t session_lock_key(const char *schema, const char *table, const char *database);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/sequence.h"
+
+enum {
+    WINDOW_MESSAGES = 2048,
+    WINDOW_BYTES = 512 * 1024,
+    WRITE_BYTES = 16 * 1024, /* sent at least this often, so that the server can begin */
+};
+
+/* A message that the server owes a reply for. */
+struct slot {
+    enum message_kind kind;
+    size_t step;
+    size_t statement;
+    size_t bytes;
+};
+
+struct stream {
+    struct run *run;
+    size_t end;
+    size_t next_step; /* to be sent */
+    bool is_step_open;
+    struct sequence sequence;           /* of the step that is being sent */
+    struct slot slots[WINDOW_MESSAGES]; /* a ring */
+    size_t head;
+    size_t count;
+    size_t bytes;        /* in flight */
+    size_t bytes_unsent; /* since the last write */
+    bool is_failed;
+    int64_t duration_ms; /* of the step whose commit comes next */
+    struct error failure;
+};
+
+static void
+release_stream(struct stream **stream)
+{
+    if (*stream != NULL)
+        sequence_close(&(*stream)->sequence);
+    free(*stream);
+    *stream = NULL;
+}
+#define AUTO_STREAM __attribute__((cleanup(release_stream)))
+
+/* Turn the refusal of a message into what the user should know of it. */
+static void
+explain(const struct run *run,
+    const struct step *step,
+    enum message_kind kind,
+    size_t statement,
+    const struct pg_reply *reply,
+    struct error *failure)
+{
+    *failure = reply->error;
+    switch (kind) {
+    case MESSAGE_GUARD:
+        if (error_is_sqlstate(failure, "22012"))
+            error_set(failure, ERROR_MOVED, "another run moved the version");
+        else
+            error_prefix(failure, "cannot move the version");
+        return;
+    case MESSAGE_STATEMENT:
+    case MESSAGE_BEGIN:
+        run_place_error(run, step, statement, reply->position, failure);
+        return;
+    case MESSAGE_CONSTRAINTS:
+        error_prefix(failure, "a deferred constraint, checked at the end");
+        error_place(failure, step->migration->up.name, 0, 0);
+        return;
+    case MESSAGE_SETTING:
+    case MESSAGE_RESET:
+        error_prefix(failure, "the session could not be reset");
+        error_place(failure, step->migration->up.name, 0, 0);
+        return;
+    case MESSAGE_RECORD:
+        error_prefix(failure, "cannot write the history");
+        error_place(failure, step->migration->up.name, 0, 0);
+        return;
+    case MESSAGE_COMMIT:
+        error_prefix(failure, "the commit was refused");
+        error_place(failure, step->migration->up.name, 0, 0);
+        return;
+    }
+}
+
+static bool
+open_next_step(struct stream *stream, struct error *err)
+{
+    const struct step *step = &stream->run->plan->steps[stream->next_step];
+
+    sequence_close(&stream->sequence);
+    if (!sequence_open(
+            stream->run, step, stream->next_step + 1 == stream->end, &stream->sequence, err))
+        return false;
+    stream->is_step_open = true;
+    if (stream->next_step == stream->run->applied)
+        run_tell_started(stream->run, step);
+    return true;
+}
+
+static bool
+send_message(struct stream *stream, const struct message *message, struct error *err)
+{
+    struct pg *db = stream->run->session.db;
+    size_t bytes = strlen(message->sql);
+    struct slot slot = {.kind = message->kind,
+        .step = stream->next_step,
+        .statement = message->statement,
+        .bytes = bytes};
+
+    if (!pg_pipeline_send(db, message->sql, message->count, message->values, err))
+        return false;
+    stream->slots[(stream->head + stream->count++) % WINDOW_MESSAGES] = slot;
+    stream->bytes += bytes;
+    stream->bytes_unsent += bytes;
+    return true;
+}
+
+/* Send as much as the window and the socket take. */
+static bool
+fill_window(struct stream *stream, struct error *err)
+{
+    struct pg *db = stream->run->session.db;
+    bool is_drained = true;
+
+    while (is_drained && stream->next_step < stream->end && stream->count < WINDOW_MESSAGES - 1 &&
+           stream->bytes < WINDOW_BYTES) {
+        struct message message;
+        if (!stream->is_step_open && !open_next_step(stream, err))
+            return false;
+        if (sequence_next(&stream->sequence, &message)) {
+            if (!send_message(stream, &message, err))
+                return false;
+        } else {
+            stream->is_step_open = false;
+            stream->next_step++;
+            if (!pg_pipeline_flush(db, err))
+                return false;
+        }
+        if (stream->bytes_unsent >= WRITE_BYTES) {
+            stream->bytes_unsent = 0;
+            if (!pg_pipeline_write(db, &is_drained, err))
+                return false;
+        }
+    }
+    return true;
+}
+
+static void
+handle_reply(struct stream *stream, const struct pg_reply *reply)
+{
+    struct run *run = stream->run;
+    struct slot slot = stream->slots[stream->head];
+    const struct step *step = &run->plan->steps[slot.step];
+
+    stream->head = (stream->head + 1) % WINDOW_MESSAGES;
+    stream->count--;
+    stream->bytes -= slot.bytes;
+    if (reply->kind == PG_REPLY_FAILED) {
+        stream->is_failed = true;
+        explain(run, step, slot.kind, slot.statement, reply, &stream->failure);
+    } else if (reply->kind == PG_REPLY_DONE && slot.kind == MESSAGE_RECORD) {
+        stream->duration_ms = pg_rows_number(reply->rows, 0, 0);
+    } else if (reply->kind == PG_REPLY_DONE && slot.kind == MESSAGE_COMMIT) {
+        run_tell_applied(run, step, stream->duration_ms);
+        if (slot.step + 1 < stream->next_step ||
+            (slot.step + 1 == stream->next_step && stream->is_step_open))
+            run_tell_started(run, step + 1);
+    }
+}
+
+/* Take one reply, waiting for it, and then all that are there. */
+static bool
+take_replies(struct stream *stream, struct error *err)
+{
+    bool wait = true;
+
+    while (stream->count > 0 && !stream->is_failed) {
+        AUTO_REPLY reply = {0};
+        if (!pg_pipeline_receive(stream->run->session.db, wait, &reply, err))
+            return false;
+        if (reply.kind == PG_REPLY_NONE)
+            return true;
+        handle_reply(stream, &reply);
+        wait = false;
+    }
+    return true;
+}
+
+/* End the pipeline: a sync, all replies that are owed up to it, and no open transaction. */
+static bool
+finish_pipeline(struct stream *stream, struct error *err)
+{
+    struct pg *db = stream->run->session.db;
+    AUTO_REPLY reply = {0};
+
+    if (!pg_pipeline_sync(db, err))
+        return false;
+    while (reply.kind != PG_REPLY_SYNCED) {
+        if (!pg_pipeline_receive(db, true, &reply, err))
+            return false;
+    }
+    if (!pg_pipeline_leave(db, err))
+        return false;
+    return !pg_is_in_transaction(db) || pg_command(db, "ROLLBACK", 0, NULL, err);
+}
+
+bool
+stream_steps(struct run *run, size_t first, size_t end, struct error *err)
+{
+    AUTO_STREAM struct stream *stream = memory_new(sizeof(*stream));
+    struct error input = ERROR_INIT;
+
+    *stream = (struct stream){.run = run, .next_step = first, .end = end};
+    if (!pg_pipeline_enter(run->session.db, err))
+        return false;
+    while (!stream->is_failed && (stream->next_step < end || stream->count > 0)) {
+        if (!fill_window(stream, &input)) {
+            if (input.kind != ERROR_INPUT) {
+                *err = input;
+                return false;
+            }
+            end = stream->next_step; /* a file changed: finish what was sent */
+            stream->end = end;
+            continue;
+        }
+        if (stream->count > 0 && !take_replies(stream, err))
+            return false;
+    }
+    if (!finish_pipeline(stream, err))
+        return false;
+    if (stream->is_failed)
+        *err = stream->failure;
+    else if (input.kind != ERROR_NONE)
+        *err = input;
+    return !stream->is_failed && input.kind == ERROR_NONE;
+}
+
+static bool
+say_message(
+    struct run *run, const struct message *message, struct pg_reply *reply, struct error *err)
+{
+    struct pg *db = run->session.db;
+
+    if (message->data != NULL)
+        return pg_run_copy(db, message->sql, message->data, message->data_bytes, reply, err);
+    if (message->count == 0)
+        return pg_run(db, message->sql, reply, err);
+
+    struct error refusal = ERROR_INIT;
+    if (pg_query(db, message->sql, message->count, message->values, &reply->rows, &refusal)) {
+        reply->kind = PG_REPLY_DONE;
+        return true;
+    }
+    reply->kind = PG_REPLY_FAILED;
+    reply->error = refusal;
+    *err = refusal;
+    return refusal.kind == ERROR_DATABASE;
+}
+
+bool
+stream_step_slowly(struct run *run, size_t index, struct error *err)
+{
+    const struct step *step = &run->plan->steps[index];
+    AUTO_SEQUENCE sequence = {0};
+    struct message message;
+    int64_t duration_ms = 0;
+
+    if (!sequence_open(run, step, true, &sequence, err))
+        return false;
+    run_tell_started(run, step);
+    while (sequence_next(&sequence, &message)) {
+        AUTO_REPLY reply = {0};
+        if (!say_message(run, &message, &reply, err))
+            return false;
+        if (reply.kind == PG_REPLY_FAILED) {
+            explain(run, step, message.kind, message.statement, &reply, err);
+            struct error failure = *err;
+            if (pg_is_in_transaction(run->session.db) &&
+                !pg_command(run->session.db, "ROLLBACK", 0, NULL, err))
+                return false;
+            *err = failure;
+            return false;
+        }
+        if (message.kind == MESSAGE_RECORD)
+            duration_ms = pg_rows_number(reply.rows, 0, 0);
+    }
+    run_tell_applied(run, step, duration_ms);
+    return true;
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/wording.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+const char *
+wording_name(enum event_kind kind)
+{
+    static const char *const NAMES[] = {
+        [EVENT_RUN_STARTED] = "run.started",
+        [EVENT_DATABASE_WAITING] = "database.waiting",
+        [EVENT_LOCK_WAITING] = "lock.waiting",
+        [EVENT_MIGRATION_STARTED] = "migration.started",
+        [EVENT_MIGRATION_RETRIED] = "migration.retried",
+        [EVENT_MIGRATION_APPLIED] = "migration.applied",
+        [EVENT_MIGRATION_FAILED] = "migration.failed",
+        [EVENT_NOTICE] = "notice",
+        [EVENT_WARNING] = "warning",
+        [EVENT_DETAIL] = "detail",
+        [EVENT_RUN_FINISHED] = "run.finished",
+    };
+
+    return NAMES[kind];
+}
+
+enum log_severity
+wording_severity(const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_RUN_STARTED:
+    case EVENT_MIGRATION_APPLIED:
+    case EVENT_RUN_FINISHED:
+        return LOG_INFO;
+    case EVENT_MIGRATION_STARTED:
+    case EVENT_DETAIL:
+        return LOG_DEBUG;
+    case EVENT_DATABASE_WAITING:
+    case EVENT_LOCK_WAITING:
+    case EVENT_MIGRATION_RETRIED:
+    case EVENT_WARNING:
+        return LOG_WARNING;
+    case EVENT_MIGRATION_FAILED:
+        return LOG_ERROR;
+    case EVENT_NOTICE:
+        return strcmp(event->severity, "WARNING") == 0 ? LOG_WARNING : LOG_INFO;
+    }
+    return LOG_INFO;
+}
+
+void
+wording_duration(int64_t duration_ms, struct text *text)
+{
+    if (duration_ms < 1000)
+        text_printf(text, "%" PRId64 " ms", duration_ms);
+    else if (duration_ms < 60 * 1000)
+        text_printf(text, "%" PRId64 ".%" PRId64 " s", duration_ms / 1000, duration_ms / 100 % 10);
+    else
+        text_printf(
+            text, "%" PRId64 " min %" PRId64 " s", duration_ms / 60000, duration_ms / 1000 % 60);
+}
+
+static void
+add_version(struct text *text, bool has_version, int64_t version)
+{
+    if (has_version)
+        text_printf(text, "%" PRId64, version);
+    else
+        text_puts(text, "none");
+}
+
+void
+wording_error_title(const struct error *err, struct text *title)
+{
+    if (err->file[0] != '\0')
+        text_puts(title, err->file);
+    if (err->file[0] != '\0' && err->line > 0)
+        text_printf(title, ":%zu:%zu", err->line, err->column);
+    if (err->file[0] != '\0')
+        text_puts(title, ": ");
+    text_puts(title, err->message);
+    if (err->sqlstate[0] != '\0')
+        text_printf(title, " (%s)", err->sqlstate);
+}
+
+void
+wording_error_source(const struct error *err, struct text *source)
+{
+    if (err->source[0] == '\0')
+        return;
+
+    int margin = snprintf(NULL, 0, "%zu", err->line);
+    text_printf(source, "%zu | %s", err->line, err->source);
+    if (err->caret > 0)
+        text_printf(source, "\n%*s | %*s^", margin, "", (int)err->caret - 1, "");
+}
+
+static void
+add_line(struct text *message, const char *label, const char *value)
+{
+    if (*value != '\0')
+        text_printf(message, "\n%s%s", label, value);
+}
+
+void
+wording_error(const struct error *err, struct text *message)
+{
+    AUTO_TEXT source = TEXT_INIT;
+
+    wording_error_title(err, message);
+    wording_error_source(err, &source);
+    add_line(message, "", text_string(&source));
+    add_line(message, "detail: ", err->detail);
+    add_line(message, "hint: ", err->hint);
+    add_line(message, "context: ", err->context);
+}
+
+json_t *
+wording_error_fields(const struct error *err)
+{
+    json_t *fields = json_object();
+
+    json_put_string(fields, "message", err->message);
+    json_put_string(fields, "sqlstate", err->sqlstate);
+    json_put_string(fields, "detail", err->detail);
+    json_put_string(fields, "hint", err->hint);
+    json_put_string(fields, "context", err->context);
+    json_put_string(fields, "file", err->file);
+    if (err->line > 0) {
+        json_put_number(fields, "line", (int64_t)err->line);
+        json_put_number(fields, "column", (int64_t)err->column);
+        json_put_string(fields, "source", err->source);
+    }
+    if (err->statement > 0)
+        json_put_number(fields, "statement", (int64_t)err->statement);
+    return fields;
+}
+
+static void
+say_started(const struct event *event, struct text *message)
+{
+    if (event->pending == 0) {
+        text_printf(message, "none of %zu migration%s pending on %s at %s; current version is ",
+            event->total, event->total == 1 ? "" : "s", event->database, event->host);
+        add_version(message, event->has_from, event->from);
+        return;
+    }
+    text_printf(message, "%zu of %zu migration%s pending on %s at %s: ", event->pending,
+        event->total, event->total == 1 ? "" : "s", event->database, event->host);
+    add_version(message, event->has_from, event->from);
+    text_puts(message, " -> ");
+    add_version(message, event->has_wanted, event->wanted);
+}
+
+static void
+say_applied(const struct event *event, struct text *message)
+{
+    text_printf(message, "%s applied in ", event->migration);
+    wording_duration(event->duration_ms, message);
+    text_printf(message, " (%zu statement%s); current version is %" PRId64, event->statements,
+        event->statements == 1 ? "" : "s", event->wanted);
+}
+
+static void
+say_retried(const struct event *event, struct text *message)
+{
+    const struct error *err = event->error;
+    const char *why = err->message;
+
+    if (error_is_sqlstate(err, "55P03"))
+        why = "no lock in time";
+    else if (error_is_sqlstate(err, "40P01"))
+        why = "a deadlock";
+    text_printf(message, "%s: %s", event->migration, why);
+    if (err->line > 0)
+        text_printf(message, " at line %zu", err->line);
+    text_printf(message, " (%s), rolled back so that the application goes on; try %zu in ",
+        err->sqlstate, event->attempt);
+    wording_duration(event->duration_ms, message);
+    text_puts(message, " (");
+    wording_duration(event->left_ms, message);
+    text_puts(message, " left)");
+}
+
+static void
+say_failed(const struct event *event, struct text *message)
+{
+    wording_error(event->error, message);
+    if (event->text != NULL) {
+        text_printf(message, "\n%s", event->text);
+        return;
+    }
+    if (event->error->kind == ERROR_CONNECTION) {
+        text_puts(message, "\nIts transaction either committed whole or left nothing; the next run "
+                           "finds out which.");
+        return;
+    }
+    text_puts(message, "\nNothing of this migration was kept: the database is at ");
+    add_version(message, event->has_from, event->from);
+    text_puts(message, ", clean.");
+    if (event->error->kind == ERROR_DATABASE && !report_is_retryable(event->error))
+        text_puts(message, " Mend the file and run again.");
+}
+
+static void
+say_notice(const struct event *event, struct text *message)
+{
+    enum { SHOWN_BYTES = 8 * 1024 };
+
+    if (event->migration != NULL)
+        text_printf(message, "%s: ", event->migration);
+    text_printf(message, "%s: %.*s", event->severity, SHOWN_BYTES, event->text);
+    if (event->detail != NULL)
+        text_printf(message, "\ndetail: %.*s", SHOWN_BYTES / 4, event->detail);
+    if (event->hint != NULL)
+        text_printf(message, "\nhint: %.*s", SHOWN_BYTES / 4, event->hint);
+    if (event->context != NULL)
+        text_printf(message, "\ncontext: %.*s", SHOWN_BYTES / 4, event->context);
+}
+
+void
+wording_message(const struct event *event, struct text *message)
+{
+    switch (event->kind) {
+    case EVENT_RUN_STARTED:
+        say_started(event, message);
+        break;
+    case EVENT_DATABASE_WAITING:
+        text_puts(message, "waiting for the database, up to ");
+        wording_duration(event->left_ms, message);
+        text_printf(message, " more: %s", event->error->message);
+        break;
+    case EVENT_LOCK_WAITING:
+        text_printf(message, "waiting for the migration lock, held by %s; up to ", event->text);
+        wording_duration(event->left_ms, message);
+        text_puts(message, " more");
+        break;
+    case EVENT_MIGRATION_STARTED:
+        text_printf(message, "%s started (%zu statement%s)", event->migration, event->statements,
+            event->statements == 1 ? "" : "s");
+        break;
+    case EVENT_MIGRATION_RETRIED:
+        say_retried(event, message);
+        break;
+    case EVENT_MIGRATION_APPLIED:
+        say_applied(event, message);
+        break;
+    case EVENT_MIGRATION_FAILED:
+        say_failed(event, message);
+        break;
+    case EVENT_NOTICE:
+        say_notice(event, message);
+        break;
+    case EVENT_WARNING:
+    case EVENT_DETAIL:
+    case EVENT_RUN_FINISHED:
+        text_puts(message, event->text);
+        break;
+    }
+}
+
+json_t *
+wording_fields(const struct event *event)
+{
+    json_t *fields = json_object();
+
+    json_put_string(fields, "migration", event->migration);
+    if (event->migration != NULL && event->kind != EVENT_NOTICE) {
+        json_put_number(fields, "version", event->version);
+        if (event->statements > 0)
+            json_put_number(fields, "statements", (int64_t)event->statements);
+    }
+    if (event->kind == EVENT_MIGRATION_APPLIED) {
+        json_put_number(fields, "duration_ms", event->duration_ms);
+        json_put_number(fields, "current_version", event->wanted);
+    }
+    if (event->kind == EVENT_MIGRATION_RETRIED) {
+        json_put_number(fields, "wait_ms", event->duration_ms);
+        json_put_number(fields, "try", (int64_t)event->attempt);
+    }
+    if (event->left_ms > 0)
+        json_put_number(fields, "left_ms", event->left_ms);
+    if (event->error != NULL)
+        json_object_set_new(fields, "error", wording_error_fields(event->error));
+    if (event->kind == EVENT_LOCK_WAITING)
+        json_put_string(fields, "holder", event->text);
+    if (event->kind == EVENT_RUN_STARTED) {
+        json_put_string(fields, "database", event->database);
+        json_put_string(fields, "host", event->host);
+        json_put_number(fields, "pending", (int64_t)event->pending);
+        json_object_set_new(
+            fields, "from", event->has_from ? json_integer(event->from) : json_null());
+        json_object_set_new(
+            fields, "wanted", event->has_wanted ? json_integer(event->wanted) : json_null());
+    }
+    if (event->kind == EVENT_NOTICE) {
+        json_put_string(fields, "sqlstate", event->sqlstate);
+        json_put_string(fields, "server_severity", event->severity);
+    }
+    return fields;
+}
+
+static void
+add_way(const struct report *report, struct text *message)
+{
+    add_version(message, report->has_from, report->from);
+    text_puts(message, " -> ");
+    add_version(message, report->has_to, report->to);
+}
+
+void
+wording_summary(const struct report *report, struct text *message)
+{
+    if (!report->has_failed && report->count == 0) {
+        text_puts(message, "succeeded! nothing to do; current version is ");
+        add_version(message, report->has_to, report->to);
+    } else if (!report->has_failed) {
+        text_printf(message, "succeeded! %zu migration%s applied in ", report->count,
+            report->count == 1 ? "" : "s");
+        wording_duration(report->duration_ms, message);
+        text_puts(message, "; ");
+        add_way(report, message);
+    } else if (report->is_started && report->planned > 0) {
+        text_printf(message, "failed: %zu of %zu applied in ", report->count, report->planned);
+        wording_duration(report->duration_ms, message);
+        text_puts(message, "; ");
+        add_way(report, message);
+        text_puts(message, " (wanted ");
+        add_version(message, report->has_wanted, report->wanted);
+        text_puts(message, ")");
+    } else {
+        text_puts(message, "failed: nothing was applied");
+    }
+    if (report->has_failed)
+        text_puts(message,
+            report_is_retryable(&report->error) ? "; a retry may help" : "; a retry will not help");
+}
+
+json_t *
+wording_summary_fields(const struct report *report)
+{
+    json_t *fields = json_object();
+    json_t *applied = json_array();
+
+    for (size_t i = 0; i < report->count; i++) {
+        enum { LISTED = 200 }; /* a line stays under 64 KiB */
+        if (i >= LISTED)
+            break;
+        json_t *step = json_object();
+        json_put_number(step, "version", report->steps[i].version);
+        AUTO_STRING char *name = memory_printf("%.100s", report->steps[i].name);
+        json_put_string(step, "name", name);
+        json_put_number(step, "duration_ms", report->steps[i].duration_ms);
+        json_array_append_new(applied, step);
+    }
+    json_put_boolean(fields, "success", !report->has_failed);
+    json_put_string(fields, "database", report->database);
+    json_put_string(fields, "host", report->host);
+    json_object_set_new(
+        fields, "from", report->has_from ? json_integer(report->from) : json_null());
+    json_object_set_new(fields, "to", report->has_to ? json_integer(report->to) : json_null());
+    json_object_set_new(
+        fields, "wanted", report->has_wanted ? json_integer(report->wanted) : json_null());
+    json_put_number(fields, "applied_count", (int64_t)report->count);
+    json_object_set_new(fields, "applied", applied);
+    json_put_number(fields, "duration_ms", report->duration_ms);
+    json_put_boolean(
+        fields, "retryable", report->has_failed && report_is_retryable(&report->error));
+    if (report->has_failed)
+        json_object_set_new(fields, "error", wording_error_fields(&report->error));
+    return fields;
+}

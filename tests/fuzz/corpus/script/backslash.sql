@@ -1,0 +1,4 @@
+\restrict abc
+SET a = 1;
+\unrestrict abc
+\d t

@@ -1,0 +1,3 @@
+SELECT 1
+;
+SELECT $1$x$1$, $a$ $ $a$;SET TRANSACTION READ ONLY;

@@ -1,0 +1,3 @@
+-- pgstride: no-transaction
+-- pgstride: lock-timeout=2s
+CREATE INDEX CONCURRENTLY i ON t(c);

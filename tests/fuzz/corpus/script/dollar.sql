@@ -1,0 +1,2 @@
+CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $body$ BEGIN RETURN 1; END $body$;
+DO $$ BEGIN NULL; END $$;

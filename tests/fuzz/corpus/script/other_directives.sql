@@ -1,0 +1,4 @@
+-- atlas:txmode none
+-- +goose NO TRANSACTION
+-- migrate:up transaction:false
+VACUUM;

@@ -1,0 +1,1 @@
+SELECT 'it''s', E'a\'b', U&'d\0061t', "id;""x", B'1', X'f', a[1:x], :'v';

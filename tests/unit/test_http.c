@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "adapter/clock.h"
+#include "adapter/http.h"
+#include "base/memory.h"
+
+#include "canned.h"
+
+#define SECRET "sEcReT0123456789"
+
+static void
+a_url_is_https_or_loopback(void **state)
+{
+    static const char NOT_HTTPS[] = "the URL is not https; plain http is for loopback alone";
+    static const char NO_URL[] = "this is not an https URL";
+    static const char WHITE_SPACE[] = "the URL has white space in it";
+    static const struct {
+        const char *url;
+        const char *message; /* NULL: accepted */
+    } CASES[] = {
+        {"https://hooks.slack.com/services/T/B/" SECRET, NULL},
+        {"HTTPS://hooks.slack.com/" SECRET, NULL},
+        {"https://user:word@example.com:8443/" SECRET, NULL},
+        {"https://[2001:db8::1]/" SECRET, NULL},
+        {"https://10.0.0.5/" SECRET, NULL},
+        {"http://127.0.0.1:8080/" SECRET, NULL},
+        {"http://127.255.255.254/" SECRET, NULL},
+        {"http://localhost/" SECRET, NULL},
+        {"http://LocalHost:1/" SECRET, NULL},
+        {"http://[::1]:8080/" SECRET, NULL},
+        {"http://[0:0:0:0:0:0:0:1]/" SECRET, NULL},
+        {"http://hooks.slack.com/" SECRET, NOT_HTTPS},
+        {"http://128.0.0.1/" SECRET, NOT_HTTPS},
+        {"http://10.0.0.5/" SECRET, NOT_HTTPS},
+        {"http://0.0.0.0/" SECRET, NOT_HTTPS},
+        {"http://[::2]/" SECRET, NOT_HTTPS},
+        {"http://[::]/" SECRET, NOT_HTTPS},
+        {"http://127.0.0.1.example.com/" SECRET, NOT_HTTPS},
+        {"http://localhost.example.com/" SECRET, NOT_HTTPS},
+        {"http://127.0.0.1@example.com/" SECRET, NOT_HTTPS},
+        {"http://localhost:80@example.com/" SECRET, NOT_HTTPS},
+        {"http://example.com#@127.0.0.1/" SECRET, NOT_HTTPS},
+        {"http://example.com/127.0.0.1/" SECRET, NOT_HTTPS},
+        {"", "the URL is empty"},
+        {"https://hooks.slack.com/" SECRET "\n", WHITE_SPACE},
+        {" https://hooks.slack.com/" SECRET, WHITE_SPACE},
+        {"https://hooks.slack.com/ " SECRET, WHITE_SPACE},
+        {"https://hooks.slack.com/\x7F" SECRET, WHITE_SPACE},
+        {"hooks.slack.com/" SECRET, NO_URL},
+        {"https://", NO_URL},
+        {"https:///", NO_URL},
+        {"://hooks.slack.com/" SECRET, NO_URL},
+        {"https://[::1/" SECRET, NO_URL},
+        {"https://host:99999/" SECRET, NO_URL},
+        {"ftp://127.0.0.1/" SECRET, NO_URL},
+        {"file:///etc/" SECRET, NO_URL},
+        {"gopher://localhost/" SECRET, NO_URL},
+        {"httpss://localhost/" SECRET, NO_URL},
+        {SECRET, NO_URL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(CASES); i++) {
+        struct error err = ERROR_INIT;
+        bool is_accepted = http_url_check(CASES[i].url, &err);
+        if (is_accepted != (CASES[i].message == NULL))
+            fail_msg("%s: %s", CASES[i].url, is_accepted ? "accepted" : err.message);
+        if (is_accepted) {
+            assert_int_equal(err.kind, ERROR_NONE);
+            continue;
+        }
+        assert_int_equal(err.kind, ERROR_USAGE);
+        assert_string_equal(err.message, CASES[i].message);
+        assert_null(strstr(err.message, SECRET));
+        assert_null(strstr(err.hint, SECRET));
+    }
+}
+
+static bool
+post_to(const char *answer,
+    int64_t total_ms,
+    struct http_answer *got,
+    struct error *err,
+    char request[static CANNED_REQUEST_BYTES])
+{
+    const struct http_limits limits = {.connect_ms = 3000, .total_ms = total_ms};
+    struct canned *server = canned_start(&answer, 1, "/" SECRET);
+    bool is_answered = http_post_json(server->url, "{\"a\":1}", &limits, got, err);
+
+    if (atomic_load(&server->requests_count) > 0)
+        memcpy(request, server->request, CANNED_REQUEST_BYTES);
+    canned_stop(server);
+    return is_answered;
+}
+
+static void
+an_answer_is_read_whatever_its_status(void **state)
+{
+    static const struct {
+        const char *answer;
+        int status;
+        int64_t retry_after_s;
+        const char *body;
+    } CASES[] = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, 0, "ok"},
+        {"HTTP/1.1 200 OK\r\n\r\nok until the end", 200, 0, "ok until the end"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 200, 0, ""},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", 200, 0,
+            "ok"},
+        {"HTTP/1.1 204 Nothing\r\n\r\n", 204, 0, ""},
+        {"HTTP/1.1 307 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", 307, 0,
+            ""},
+        {"HTTP/1.1 404 No\r\nContent-Length: 10\r\n\r\nno_service", 404, 0, "no_service"},
+        {"HTTP/1.1 429 Slow\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n", 429, 30, ""},
+        {"HTTP/1.1 429 Slow\r\nretry-after:7 \r\nContent-Length: 0\r\n\r\n", 429, 7, ""},
+        {"HTTP/1.1 429 Slow\r\nRetry-After: -1\r\nContent-Length: 0\r\n\r\n", 429, 0, ""},
+        {"HTTP/1.1 429 Slow\r\nRetry-After:\r\nContent-Length: 0\r\n\r\n", 429, 0, ""},
+        {"HTTP/1.1 429 Slow\r\nRetry-After: 1.5\r\nContent-Length: 0\r\n\r\n", 429, 0, ""},
+        {"HTTP/1.1 429 Slow\r\nRetry-After: 99999999999999999999\r\nContent-Length: 0\r\n\r\n", 429,
+            1000000000, ""},
+        {"HTTP/1.1 503 Busy\r\nRetry-After: Sat, 01 Apr 2023 09:30:00 GMT\r\nContent-Length: 4\r\n"
+         "\r\nbusy",
+            503, 0, "busy"},
+    };
+    static char request[CANNED_REQUEST_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(CASES); i++) {
+        struct error err = ERROR_INIT;
+        struct http_answer got = {.status = 0};
+        if (!post_to(CASES[i].answer, 5000, &got, &err, request))
+            fail_msg("%zu: %s", i, err.message);
+        assert_int_equal(got.status, CASES[i].status);
+        assert_int_equal(got.retry_after_s, CASES[i].retry_after_s);
+        assert_string_equal(got.body, CASES[i].body);
+        assert_int_equal(got.body_size_bytes, strlen(CASES[i].body));
+        assert_int_equal(err.kind, ERROR_NONE);
+    }
+}
+
+static void
+the_request_is_a_json_post(void **state)
+{
+    static char request[CANNED_REQUEST_BYTES];
+    struct error err = ERROR_INIT;
+    struct http_answer got = {.status = 0};
+
+    (void)state;
+    assert_true(post_to("HTTP/1.1 200 OK\r\n\r\nok", 5000, &got, &err, request));
+    assert_ptr_equal(strstr(request, "POST /" SECRET " HTTP/1.1\r\n"), request);
+    assert_non_null(strstr(request, "\r\nContent-Type: application/json\r\n"));
+    assert_non_null(strstr(request, "\r\nContent-Length: 7\r\n"));
+    assert_non_null(strstr(request, "\r\nUser-Agent: pgstride/"));
+    assert_non_null(strstr(request, "\r\n\r\n{\"a\":1}"));
+}
+
+static void
+a_long_body_is_read_in_part(void **state)
+{
+    static char request[CANNED_REQUEST_BYTES];
+    struct error err = ERROR_INIT;
+    struct http_answer got = {.status = 0};
+
+    (void)state;
+    assert_true(post_to(CANNED_FLOOD, 5000, &got, &err, request));
+    assert_int_equal(got.status, 200);
+    assert_int_equal(got.body_size_bytes, HTTP_BODY_BYTES);
+    assert_int_equal(strlen(got.body), HTTP_BODY_BYTES);
+    assert_memory_equal(got.body, "0123456789abcdef", 16);
+}
+
+static void
+what_is_no_answer_is_an_error(void **state)
+{
+    static const struct {
+        const char *answer;
+        int64_t total_ms;
+        enum error_kind kind;
+        const char *message;
+    } CASES[] = {
+        {CANNED_HANG, 300, ERROR_TIMEOUT, "no answer from 127.0.0.1 within 300 ms"},
+        {CANNED_HANG, 0, ERROR_CONNECTION, NULL},
+        {"", 5000, ERROR_TIMEOUT, "127.0.0.1 closed the connection before it had answered"},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", 5000, ERROR_TIMEOUT,
+            "127.0.0.1 closed the connection before it had answered"},
+        {"\x01\xff this is no HTTP\r\n\r\n", 5000, ERROR_SYSTEM,
+            "what 127.0.0.1 answered is not HTTP"},
+    };
+    static char request[CANNED_REQUEST_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(CASES); i++) {
+        struct error err = ERROR_INIT;
+        struct http_answer got = {.status = -1};
+        int64_t begun = clock_monotonic_ms();
+        assert_false(post_to(CASES[i].answer, CASES[i].total_ms, &got, &err, request));
+        assert_true(clock_monotonic_ms() - begun < 3000);
+        assert_int_equal(got.status, -1);
+        if (CASES[i].message == NULL)
+            continue;
+        assert_int_equal(err.kind, CASES[i].kind);
+        assert_string_equal(err.message, CASES[i].message);
+    }
+}
+
+static void
+a_closed_port_is_a_connection_error_without_the_path(void **state)
+{
+    const struct http_limits limits = {.connect_ms = 3000, .total_ms = 5000};
+    static const char PREFIX[] = "cannot connect to 127.0.0.1: ";
+    struct error err = ERROR_INIT;
+    struct http_answer got = {.status = -1};
+
+    (void)state;
+    assert_false(http_post_json("http://127.0.0.1:1/" SECRET, "{}", &limits, &got, &err));
+    assert_int_equal(err.kind, ERROR_CONNECTION);
+    assert_memory_equal(err.message, PREFIX, strlen(PREFIX));
+    assert_null(strstr(err.message, SECRET));
+}
+
+static void
+a_refused_url_is_not_connected_to(void **state)
+{
+    const struct http_limits limits = {.connect_ms = 3000, .total_ms = 5000};
+    struct error err = ERROR_INIT;
+    struct http_answer got = {.status = -1};
+
+    (void)state;
+    assert_false(http_post_json("http://192.0.2.1/" SECRET, "{}", &limits, &got, &err));
+    assert_int_equal(err.kind, ERROR_USAGE);
+    assert_string_equal(err.message, "the URL is not https; plain http is for loopback alone");
+    assert_int_equal(got.status, -1);
+}
+
+static void
+a_plain_server_is_no_https_server(void **state)
+{
+    static const char *const ANSWERS[] = {"HTTP/1.1 400 Plain\r\n\r\n"};
+    const struct http_limits limits = {.connect_ms = 1000, .total_ms = 1000};
+    struct canned *server = canned_start(ANSWERS, 1, "/" SECRET);
+    AUTO_STRING char *url = memory_printf("https%s", server->url + strlen("http"));
+    struct error err = ERROR_INIT;
+    struct http_answer got = {.status = -1};
+
+    (void)state;
+    assert_false(http_post_json(url, "{}", &limits, &got, &err));
+    assert_int_equal(err.kind, ERROR_CONNECTION);
+    assert_null(strstr(err.message, SECRET));
+    canned_stop(server);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_url_is_https_or_loopback),
+        cmocka_unit_test(an_answer_is_read_whatever_its_status),
+        cmocka_unit_test(the_request_is_a_json_post),
+        cmocka_unit_test(a_long_body_is_read_in_part),
+        cmocka_unit_test(what_is_no_answer_is_an_error),
+        cmocka_unit_test(a_closed_port_is_a_connection_error_without_the_path),
+        cmocka_unit_test(a_refused_url_is_not_connected_to),
+        cmocka_unit_test(a_plain_server_is_no_https_server),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
