@@ -76,22 +76,46 @@ forward_notice(void *context, const PGresult *result)
         pg->on_notice(&notice, pg->notice_context);
 }
 
+/*
+ * Where a root certificate is named, libpq verifies the server in every
+ * sslmode, and sslmode=prefer falls back to plain text when that fails. The
+ * bundle of public CAs, which our image names in PGSSLROOTCERT, would so break
+ * require and quietly undo prefer for a server with a CA of its own. It counts
+ * for verify-ca and verify-full alone; another root certificate always counts.
+ */
+static bool
+is_bundle_to_ignore(const char *conninfo)
+{
+    static const char BUNDLE[] = "/etc/ssl/certs/ca-certificates.crt";
+    AUTO_STRING char *mode = pg_conninfo_value(conninfo, "sslmode");
+    const char *root = getenv("PGSSLROOTCERT");
+    const char *effective = mode != NULL ? mode : getenv("PGSSLMODE");
+
+    return root != NULL && strcmp(root, BUNDLE) == 0 &&
+           (effective == NULL || strncmp(effective, "verify-", 7) != 0);
+}
+
 static PGconn *
 start_connecting(const struct pg_target *target)
 {
-    /* What stands later wins: the conninfo over our defaults, our needs over it. */
-    const char *const keywords[] = {"fallback_application_name", "keepalives_idle",
-        "keepalives_interval", "keepalives_count", "tcp_user_timeout", "dbname", "client_encoding",
-        NULL};
-    const char *const values[] = {
-        "pgstride", "30", "10", "3", "60000", target->conninfo, "UTF8", NULL};
-    const char *const own_keywords[] = {"fallback_application_name", "keepalives_idle",
-        "keepalives_interval", "keepalives_count", "tcp_user_timeout", "client_encoding", NULL};
-    const char *const own_values[] = {"pgstride", "30", "10", "3", "60000", "UTF8", NULL};
+    enum { PARAMETERS_MAX = 9 };
+    const char *keywords[PARAMETERS_MAX] = {"fallback_application_name", "keepalives_idle",
+        "keepalives_interval", "keepalives_count", "tcp_user_timeout"};
+    const char *values[PARAMETERS_MAX] = {"pgstride", "30", "10", "3", "60000"};
+    size_t count = 5;
 
-    if (target->conninfo == NULL)
-        return PQconnectStartParams(own_keywords, own_values, 0);
-    return PQconnectStartParams(keywords, values, 1);
+    /* What stands later wins: the conninfo over our defaults, our needs over it. */
+    if (is_bundle_to_ignore(target->conninfo)) {
+        keywords[count] = "sslrootcert";
+        values[count++] = "";
+    }
+    if (target->conninfo != NULL) {
+        keywords[count] = "dbname";
+        values[count++] = target->conninfo;
+    }
+    keywords[count] = "client_encoding";
+    values[count++] = "UTF8";
+    return PQconnectStartParams(keywords, values, target->conninfo != NULL);
 }
 
 /* Poll until the connection stands or fails; `*phase` is how far it came. */

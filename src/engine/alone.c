@@ -238,19 +238,6 @@ record_failure(struct alone *alone, const struct error *failure)
     tell(alone->run->listener, &(struct event){.kind = EVENT_WARNING, .text = err.message});
 }
 
-static bool
-reset_session(struct alone *alone, struct error *err)
-{
-    const struct session *session = &alone->run->session;
-
-    for (size_t i = 0; SESSION_RESETS[i] != NULL; i++) {
-        if (!pg_command(session->db, SESSION_RESETS[i], 0, NULL, err))
-            return false;
-    }
-    return pg_command(session->db, text_string(&session->settings_sql), session->settings_count,
-        session->settings_values, err);
-}
-
 #define SQL_CLEAN                                                                                  \
     "UPDATE %s\n"                                                                                  \
     "   SET dirty = false\n"                                                                       \
@@ -327,7 +314,7 @@ alone_step(struct run *run, size_t index, struct error *err)
         record_failure(&alone, err);
         return false;
     }
-    if (!reset_session(&alone, err) || !finish(&alone, &duration_ms, err))
+    if (!session_reset(&run->session, err) || !finish(&alone, &duration_ms, err))
         return false;
     run_tell_applied(run, step, duration_ms);
     return true;

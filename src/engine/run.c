@@ -53,12 +53,13 @@
     "            ORDER BY id DESC\n"                                                               \
     "            LIMIT 1), false) THEN 0 ELSE 1 END"
 
+/* The settings follow, in the same statement: one message less. */
 #define SQL_RECORD                                                                                 \
     "INSERT INTO %s (migrations_table, version, name, direction, checksum,\n"                      \
     "       statements_total, statements_done, outcome, finished_at,\n"                            \
     "       run_id, runner, tool_version)\n"                                                       \
     "VALUES ($1, $2, $3, 'up', $4, $5, $5, 'applied', clock_timestamp(), $6, $7, $8)\n"            \
-    "RETURNING (extract(epoch FROM finished_at - started_at) * 1000)::bigint"
+    "RETURNING (extract(epoch FROM finished_at - started_at) * 1000)::bigint,\n       "
 
 void
 run_forget_sql(struct run *run)
@@ -69,20 +70,21 @@ run_forget_sql(struct run *run)
     free(run->sql_guard_unapplied);
     free(run->sql_lock_table);
     free(run->sql_record);
-    free(run->sql_settings_async);
+    free(run->sql_record_async);
     run->sql_guard = NULL;
     run->sql_guard_first = NULL;
     run->sql_guard_late = NULL;
     run->sql_guard_unapplied = NULL;
     run->sql_lock_table = NULL;
     run->sql_record = NULL;
-    run->sql_settings_async = NULL;
+    run->sql_record_async = NULL;
 }
 
 void
 run_write_sql(struct run *run)
 {
     const struct ledger *ledger = &run->session.ledger;
+    AUTO_TEXT record = TEXT_INIT;
 
     run_forget_sql(run);
     run->sql_guard = memory_printf(SQL_GUARD, ledger->version_table);
@@ -91,9 +93,13 @@ run_write_sql(struct run *run)
     run->sql_guard_late = memory_printf(SQL_GUARD_LATE, ledger->version_table);
     run->sql_guard_unapplied = memory_printf(SQL_GUARD_UNAPPLIED, ledger->history_table);
     run->sql_lock_table = memory_printf(SQL_LOCK_TABLE, ledger->version_table);
-    run->sql_record = memory_printf(SQL_RECORD, ledger->history_table);
-    run->sql_settings_async = memory_printf("%s, set_config('synchronous_commit', 'off', true)",
-        text_string(&run->session.settings_sql));
+    text_printf(&record, SQL_RECORD, ledger->history_table);
+    session_add_settings(&run->session, RECORD_VALUES + 1, &record);
+    run->sql_record_async =
+        memory_printf("%s, set_config('synchronous_commit', 'off', true)", text_string(&record));
+    if (run->session.is_commit_async)
+        text_puts(&record, ", set_config('synchronous_commit', 'on', true)");
+    run->sql_record = text_take(&record);
 }
 
 void

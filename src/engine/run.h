@@ -18,6 +18,8 @@ struct step_script {
     int64_t retry_for_ms; /* -1: no directive */
 };
 
+enum { RECORD_VALUES = 8 }; /* of sql_record; those of the settings follow */
+
 struct run {
     const struct config *config;
     const struct listener *listener;
@@ -35,8 +37,8 @@ struct run {
     char *sql_guard_late;
     char *sql_guard_unapplied;
     char *sql_lock_table;
-    char *sql_record;
-    char *sql_settings_async;
+    char *sql_record;       /* and our settings again; the commit waits for the disk */
+    char *sql_record_async; /* the same; the commit does not wait */
 };
 
 /* Write the SQL that names our tables; again after each new session. */

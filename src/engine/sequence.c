@@ -18,7 +18,6 @@ enum phase {
     PHASE_STATEMENTS,
     PHASE_CONSTRAINTS,
     PHASE_RESETS,
-    PHASE_SETTINGS,
     PHASE_RECORD,
     PHASE_COMMIT,
     PHASE_END,
@@ -133,20 +132,14 @@ say_record(struct sequence *sequence, struct message *message)
         migration->up.checksum, sequence->total, run->identity->run_id, run->identity->runner,
         PGSTRIDE_VERSION};
 
-    for (size_t i = 0; i < ARRAY_LENGTH(values); i++)
+    _Static_assert(ARRAY_LENGTH(values) == RECORD_VALUES, "as sql_record counts them");
+    for (size_t i = 0; i < RECORD_VALUES; i++)
         sequence->values[i] = values[i];
-    say_with_values(sequence, MESSAGE_RECORD, run->sql_record, ARRAY_LENGTH(values), message);
-}
-
-static void
-say_settings(const struct sequence *sequence, struct message *message)
-{
-    const struct run *run = sequence->run;
-
-    say_plain(message, MESSAGE_RESET,
-        sequence->is_last ? text_string(&run->session.settings_sql) : run->sql_settings_async);
-    message->count = run->session.settings_count;
-    message->values = run->session.settings_values;
+    for (size_t i = 0; i < run->session.settings_count; i++)
+        sequence->values[RECORD_VALUES + i] = run->session.settings_values[i];
+    say_with_values(sequence, MESSAGE_RECORD,
+        sequence->is_last ? run->sql_record : run->sql_record_async,
+        RECORD_VALUES + run->session.settings_count, message);
 }
 
 /* Is there a statement to say that `is_leading` SET TRANSACTION, or that is not? */
@@ -209,9 +202,6 @@ say(struct sequence *sequence, struct message *message)
             return false;
         say_plain(message, MESSAGE_RESET, SESSION_RESETS[sequence->sub++]);
         return true;
-    case PHASE_SETTINGS:
-        say_settings(sequence, message);
-        return sequence->sub++ == 0;
     case PHASE_RECORD:
         say_record(sequence, message);
         return sequence->sub++ == 0;

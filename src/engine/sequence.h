@@ -7,10 +7,10 @@
  *   SET LOCAL …              for a directive
  *   the guard                moves the version, or fails when another run did
  *   the file's statements
- *   SET CONSTRAINTS … RESET … DISCARD … our settings
+ *   SET CONSTRAINTS … RESET … DISCARD …
  *                            so that the next migration finds a fresh session,
  *                            and the record is written as ourselves
- *   the record               the history's row
+ *   the record               the history's row, and our settings again
  *   COMMIT                   or the file's own
  *
  * The guard comes first so that of two runs without a lock one waits for the
@@ -33,7 +33,7 @@ enum message_kind {
     MESSAGE_COMMIT,
 };
 
-enum { MESSAGE_VALUES_MAX = 10 };
+enum { MESSAGE_VALUES_MAX = RECORD_VALUES + SESSION_VALUES_MAX };
 
 struct message {
     enum message_kind kind;

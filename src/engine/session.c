@@ -35,8 +35,6 @@ session_close(struct session *session)
 {
     pg_close(session->db);
     ledger_done(&session->ledger);
-    text_done(&session->settings_sql);
-    free(session->durable_commit);
     *session = (struct session){0};
 }
 
@@ -103,16 +101,34 @@ add_setting(struct session *session, const char *name, const char *value)
 {
     if (session->settings_count == SESSION_VALUES_MAX)
         return;
+    session->settings_names[session->settings_count] = name;
     session->settings_values[session->settings_count++] = value;
-    text_printf(&session->settings_sql, "%sset_config('%s', $%zu, false)",
-        session->settings_sql.size_bytes > 0 ? ", " : "SELECT ", name, session->settings_count);
 }
 
-/*
- * What every migration finds. client_connection_check_interval (since 14, and
- * not on every system) ends the backend of a killed job within a second, and
- * its lock with it.
- */
+void
+session_add_settings(const struct session *session, size_t first, struct text *sql)
+{
+    for (size_t i = 0; i < session->settings_count; i++)
+        text_printf(sql, "%sset_config('%s', $%zu, false)", i > 0 ? ", " : "",
+            session->settings_names[i], first + i);
+}
+
+bool
+session_reset(struct session *session, struct error *err)
+{
+    AUTO_TEXT sql = TEXT_INIT;
+
+    for (size_t i = 0; SESSION_RESETS[i] != NULL; i++) {
+        if (!pg_command(session->db, SESSION_RESETS[i], 0, NULL, err))
+            return false;
+    }
+    text_puts(&sql, "SELECT ");
+    session_add_settings(session, 1, &sql);
+    return pg_command(
+        session->db, text_string(&sql), session->settings_count, session->settings_values, err);
+}
+
+/* client_connection_check_interval is added once it is known that the server has it. */
 static void
 choose_settings(struct session *session)
 {
@@ -125,25 +141,26 @@ choose_settings(struct session *session)
     add_setting(session, "lock_timeout", session->lock_timeout_text);
     add_setting(session, "statement_timeout", session->statement_timeout_text);
     add_setting(session, "idle_in_transaction_session_timeout", "0");
-    if (pg_server_version(session->db) >= 140000)
-        text_puts(&session->settings_sql,
-            ", set_config('client_connection_check_interval',"
-            " CASE WHEN version() ~ 'linux' THEN '1s' ELSE '0' END, false)");
     for (size_t i = 0; i < config->url.settings_count; i++)
         add_setting(session, config->url.settings[i].name, config->url.settings[i].value);
 }
 
 /*
- * One row. The schema is where golang-migrate's table is, or will be: the
+ * One row. client_connection_check_interval (since 14, and not on every system)
+ * ends the backend of a killed job within a second, and its lock with it. The
+ * schema is where golang-migrate's table is, or will be: the
  * first of the search path that exists.
  */
 #define SQL_LOOK_AROUND                                                                            \
-    "SELECT coalesce($1, current_schema()),\n"                                                     \
+    "SELECT name,\n"                                                                               \
     "       pg_is_in_recovery(),\n"                                                                \
     "       current_setting('synchronous_commit'),\n"                                              \
-    "       to_regclass(format('%I.%I', coalesce($1, current_schema()), $2::text)) IS NOT NULL,\n" \
-    "       to_regclass(format('%I.pgstride_history', coalesce($1, current_schema()))) IS NOT "    \
-    "NULL"
+    "       to_regclass(format('%I.%I', name, $2::text)) IS NOT NULL,\n"                           \
+    "       to_regclass(format('%I.pgstride_history', name)) IS NOT NULL,\n"                       \
+    "       CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL\n"     \
+    "             AND version() ~ 'linux'\n"                                                       \
+    "            THEN set_config('client_connection_check_interval', '1s', false) END\n"           \
+    "  FROM coalesce($1, current_schema()) AS name"
 
 static bool
 read_surroundings(struct session *session, const struct pg_rows *rows, struct error *err)
@@ -164,8 +181,10 @@ read_surroundings(struct session *session, const struct pg_rows *rows, struct er
     ledger->history_table = memory_printf("%s.pgstride_history", schema);
     ledger->has_version_table = pg_rows_boolean(rows, 0, 3);
     ledger->has_history_table = pg_rows_boolean(rows, 0, 4);
+    if (!pg_rows_is_null(rows, 0, 5))
+        add_setting(session, "client_connection_check_interval", "1s");
     session->is_standby = pg_rows_boolean(rows, 0, 1);
-    session->durable_commit = memory_string(strcmp(commit, "off") == 0 ? "on" : commit);
+    session->is_commit_async = strcmp(commit, "off") == 0;
 
     AUTO_STRING char *path = memory_printf("/%s", pg_database(session->db));
     session->lock_keys[0] = session_lock_key(ledger->schema, ledger->table, path);
@@ -178,10 +197,14 @@ look_around(struct session *session, struct error *err)
 {
     const char *const values[] = {session->config->url.schema, session->config->table};
     AUTO_REPLY reply = {0};
+    AUTO_TEXT settings = TEXT_INIT;
+
+    text_puts(&settings, "SELECT ");
+    session_add_settings(session, 1, &settings);
 
     if (!pg_pipeline_enter(session->db, err))
         return false;
-    if (!pg_pipeline_send(session->db, text_string(&session->settings_sql), session->settings_count,
+    if (!pg_pipeline_send(session->db, text_string(&settings), session->settings_count,
             session->settings_values, err))
         return false;
     if (!pg_pipeline_send(session->db, SQL_LOOK_AROUND, 2, values, err))

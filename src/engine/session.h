@@ -12,7 +12,7 @@
 #include "engine/event.h"
 #include "engine/history.h"
 
-enum { SESSION_VALUES_MAX = 64 };
+enum { SESSION_VALUES_MAX = 32 };
 
 struct session {
     struct pg *db;
@@ -20,12 +20,11 @@ struct session {
     const struct listener *listener;
     struct ledger ledger;
     bool is_standby;
-    /* PostgreSQL's value, made "on" when it would not flush: what makes exit 0 durable. */
-    char *durable_commit;
+    bool is_commit_async; /* synchronous_commit is off here: the last commit must say on */
     int64_t lock_keys[2]; /* golang-migrate's command line, and its library */
     bool is_locked[2];
-    /* Makes the session's settings ours again: `settings_sql` with its values. */
-    struct text settings_sql;
+    /* What every migration finds set. */
+    const char *settings_names[SESSION_VALUES_MAX];
     const char *settings_values[SESSION_VALUES_MAX];
     size_t settings_count;
     char lock_timeout_text[24];
@@ -52,6 +51,12 @@ MUST_CHECK bool session_open(const struct config *config,
  * may run in a transaction. NULL ends them.
  */
 extern const char *const SESSION_RESETS[];
+
+/* Add set_config calls for our settings, comma-separated; the first value is $`first`. */
+void session_add_settings(const struct session *session, size_t first, struct text *sql);
+
+/* Make the session fresh, with our settings. */
+MUST_CHECK bool session_reset(struct session *session, struct error *err);
 
 /*
  * Get the migration lock, by polling: a session that blocks in
