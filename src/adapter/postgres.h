@@ -46,8 +46,8 @@ char *pg_conninfo_value(const char *conninfo, const char *name);
 /*
  * One attempt to connect.
  *
- * Errors   ERROR_CONNECTION; `*is_worth_waiting` tells a server that is not up
- *          yet from one that said no. ERROR_STOPPED.
+ * Errors   ERROR_CONNECTION: a server that is not up yet, `*is_worth_waiting`;
+ *          ERROR_REFUSED: it said no; ERROR_STOPPED.
  */
 MUST_CHECK bool pg_connect(
     const struct pg_target *target, struct pg **pg, bool *is_worth_waiting, struct error *err);

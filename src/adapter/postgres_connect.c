@@ -98,17 +98,17 @@ is_bundle_to_ignore(const char *conninfo)
 static PGconn *
 start_connecting(const struct pg_target *target)
 {
-    enum { PARAMETERS_MAX = 9 };
+    enum { PARAMETERS_MAX = 8 };
     const char *keywords[PARAMETERS_MAX] = {"fallback_application_name", "keepalives_idle",
         "keepalives_interval", "keepalives_count", "tcp_user_timeout"};
     const char *values[PARAMETERS_MAX] = {"pgstride", "30", "10", "3", "60000"};
     size_t count = 5;
 
+    /* libpq takes an empty sslrootcert for none given, and asks the environment. */
+    if (is_bundle_to_ignore(target->conninfo))
+        unsetenv("PGSSLROOTCERT");
+
     /* What stands later wins: the conninfo over our defaults, our needs over it. */
-    if (is_bundle_to_ignore(target->conninfo)) {
-        keywords[count] = "sslrootcert";
-        values[count++] = "";
-    }
     if (target->conninfo != NULL) {
         keywords[count] = "dbname";
         values[count++] = target->conninfo;
@@ -312,6 +312,8 @@ pg_connect(
         if (strcmp(err->message, "?") == 0)
             read_connection_error(PQerrorMessage(opened->connection), err);
         *is_worth_waiting = err->kind != ERROR_STOPPED && is_worth_a_wait(err, phase);
+        if (err->kind == ERROR_CONNECTION && !*is_worth_waiting)
+            err->kind = ERROR_REFUSED;
         add_connection_hint(err);
         return false;
     }

@@ -28,6 +28,7 @@ enum error_kind {
     ERROR_PLAN,       /* what is asked for contradicts the database */
     ERROR_DATABASE,   /* the server refused a statement: see sqlstate */
     ERROR_CONNECTION, /* no connection, or it was lost */
+    ERROR_REFUSED,    /* no connection, and asking again gets the same answer */
     ERROR_TIMEOUT,    /* a deadline of ours passed */
     ERROR_STOPPED,    /* SIGTERM or SIGINT */
     ERROR_MOVED,      /* another run moved the version under us */

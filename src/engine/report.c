@@ -76,7 +76,6 @@ report_is_retryable(const struct error *err)
 
     switch (err->kind) {
     case ERROR_CONNECTION:
-        return err->sqlstate[0] == '\0' || strncmp(err->sqlstate, "28", 2) != 0;
     case ERROR_TIMEOUT:
     case ERROR_STOPPED:
     case ERROR_MOVED:
@@ -91,6 +90,7 @@ report_is_retryable(const struct error *err)
     case ERROR_USAGE:
     case ERROR_INPUT:
     case ERROR_PLAN:
+    case ERROR_REFUSED:
     case ERROR_SYSTEM:
         break;
     }

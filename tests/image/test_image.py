@@ -92,6 +92,7 @@ class Image(unittest.TestCase):
         self.assertEqual(config["User"], "65532:65532")
         self.assertEqual(config["Entrypoint"], ["/pgstride"])
         self.assertEqual(config["Cmd"], ["up"])
+        self.assertIn("PGSSLROOTCERT=/etc/ssl/certs/ca-certificates.crt", config["Env"])
         self.assertLess(image["Size"], SIZE_LIMIT)
 
     def test_up_applies_its_migrations_and_a_second_run_has_nothing_to_do(self):
@@ -121,6 +122,18 @@ class Image(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done)
         self.assertIn("certificate verify failed", done.stdout)
         self.assertEqual(self.query("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0")
+
+    def test_the_public_bundle_does_not_undo_tls_to_a_server_with_its_own_authority(self):
+        folder = self.migrations(tls="""
+            SELECT 1 / (SELECT count(*) FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl);
+        """)
+        for sslmode in ("require", "prefer"):
+            with self.subTest(sslmode=sslmode):
+                self.dbname = self.cluster.create_database()
+                url = self.cluster.url(self.dbname, sslmode=sslmode)
+                done = run("podman", "run", "--rm", *LOCKED_DOWN, f"--env=DATABASE_URL={url}",
+                           f"--volume={folder}:/migrations:ro", IMAGE)
+                self.assertEqual(done.returncode, 0, done)
 
     def test_a_broken_migration_ends_with_status_1(self):
         folder = self.migrations(broken="SELECT nope;\n")
