@@ -140,7 +140,7 @@ read_url(const char *url, struct target *target, struct error *err)
 bool
 http_url_check(const char *url, struct error *err)
 {
-    struct target target;
+    struct target target = {0};
 
     return read_url(url, &target, err);
 }
@@ -356,7 +356,7 @@ http_post_json(const char *url,
     struct http_answer *answer,
     struct error *err)
 {
-    struct target target;
+    struct target target = {0};
     struct http_answer got = {.status = 0};
     char reason[CURL_ERROR_SIZE] = "";
     long status = 0;

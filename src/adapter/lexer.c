@@ -4,10 +4,11 @@
 #include <ctype.h>
 
 #include "fe_utils/psqlscan.h"
-#include "libpq-fe.h"
 
 #include "adapter/lexer.h"
 #include "base/memory.h"
+
+enum { ENCODING_UTF8 = 6 }; /* PG_UTF8 of mb/pg_wchar.h: a part of libpq's ABI */
 
 struct lexer {
     const char *text;
@@ -33,7 +34,7 @@ static void
 start_scan(struct lexer *lexer)
 {
     psql_scan_setup(lexer->scan, lexer->text + lexer->offset,
-        (int)(lexer->size_bytes - lexer->offset), pg_char_to_encoding("UTF8"), true);
+        (int)(lexer->size_bytes - lexer->offset), ENCODING_UTF8, true);
 }
 
 struct lexer *
