@@ -263,9 +263,8 @@ position_of(const PGresult *result)
     return position != NULL ? strtoul(position, NULL, 10) : 0;
 }
 
-/* Turn a result into a reply. False when it tells of a lost connection. */
-static bool
-read_reply(PGconn *connection, PGresult *result, struct pg_reply *reply, struct error *err)
+bool
+pg_read_reply(PGconn *connection, PGresult *result, struct pg_reply *reply, struct error *err)
 {
     reply->kind = PG_REPLY_DONE;
     reply->position = 0;
@@ -309,7 +308,7 @@ run_to_end(struct pg *pg, struct pg_reply *reply, struct error *err)
         return false;
     if (result == NULL)
         return pg_fail_lost(pg->connection, err);
-    if (!read_reply(pg->connection, result, reply, err))
+    if (!pg_read_reply(pg->connection, result, reply, err))
         return false;
     pg_rows_release(&reply->rows);
     reply->rows = rows_of(TAKE(result));
@@ -381,72 +380,4 @@ pg_run_copy(struct pg *pg,
     if (PQputCopyEnd(pg->connection, NULL) < 0)
         return pg_fail_lost(pg->connection, err);
     return run_to_end(pg, reply, err);
-}
-
-bool
-pg_pipeline_enter(struct pg *pg, struct error *err)
-{
-    return PQenterPipelineMode(pg->connection) == 1 || pg_fail_lost(pg->connection, err);
-}
-
-bool
-pg_pipeline_leave(struct pg *pg, struct error *err)
-{
-    return PQexitPipelineMode(pg->connection) == 1 || pg_fail_lost(pg->connection, err);
-}
-
-bool
-pg_pipeline_send(
-    struct pg *pg, const char *sql, size_t count, const char *const *values, struct error *err)
-{
-    return PQsendQueryParams(pg->connection, sql, (int)count, NULL, values, NULL, NULL, 0) == 1 ||
-           pg_fail_lost(pg->connection, err);
-}
-
-bool
-pg_pipeline_sync(struct pg *pg, struct error *err)
-{
-    return PQsendPipelineSync(pg->connection) == 1 || pg_fail_lost(pg->connection, err);
-}
-
-bool
-pg_pipeline_flush(struct pg *pg, struct error *err)
-{
-    return PQsendFlushRequest(pg->connection) == 1 || pg_fail_lost(pg->connection, err);
-}
-
-bool
-pg_pipeline_write(struct pg *pg, bool *is_drained, struct error *err)
-{
-    int unsent = PQflush(pg->connection);
-
-    if (unsent < 0)
-        return pg_fail_lost(pg->connection, err);
-    *is_drained = unsent == 0;
-    return true;
-}
-
-bool
-pg_pipeline_receive(struct pg *pg, bool wait, struct pg_reply *reply, struct error *err)
-{
-    for (;;) {
-        if (PQisBusy(pg->connection)) {
-            if (!wait) {
-                reply->kind = PG_REPLY_NONE;
-                return true;
-            }
-            if (!pg_wait_readable(pg->connection, err))
-                return false;
-            continue;
-        }
-
-        AUTO_RESULT *result = PQgetResult(pg->connection);
-        if (result == NULL)
-            continue; /* between two statements */
-        if (!read_reply(pg->connection, result, reply, err))
-            return false;
-        pg_rows_release(&reply->rows);
-        reply->rows = rows_of(TAKE(result));
-        return true;
-    }
 }

@@ -132,6 +132,11 @@ MUST_CHECK bool pg_pipeline_enter(struct pg *pg, struct error *err);
 MUST_CHECK bool pg_pipeline_leave(struct pg *pg, struct error *err);
 MUST_CHECK bool pg_pipeline_send(
     struct pg *pg, const char *sql, size_t count, const char *const *values, struct error *err);
+/* Name a statement for the session; then send it by its name. Each is owed a reply. */
+MUST_CHECK bool pg_pipeline_prepare(
+    struct pg *pg, const char *name, const char *sql, struct error *err);
+MUST_CHECK bool pg_pipeline_send_prepared(
+    struct pg *pg, const char *name, size_t count, const char *const *values, struct error *err);
 MUST_CHECK bool pg_pipeline_sync(struct pg *pg, struct error *err);
 
 /* Ask the server to send what it has, and start writing what is buffered here. */

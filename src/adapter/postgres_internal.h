@@ -50,4 +50,8 @@ MUST_CHECK bool pg_wait_readable(PGconn *connection, struct error *err);
  */
 MUST_CHECK bool pg_next_result(PGconn *connection, PGresult **result, struct error *err);
 
+/* Turn a result into a reply. False when it tells of a lost connection. */
+MUST_CHECK bool pg_read_reply(
+    PGconn *connection, PGresult *result, struct pg_reply *reply, struct error *err);
+
 #endif

@@ -150,13 +150,23 @@ add_row(struct history *history, const struct pg_rows *rows, size_t row, int64_t
 }
 
 static bool
+fail_version(const struct ledger *ledger, struct error *err)
+{
+    error_prefix(err, "cannot read %s", ledger->version_table);
+    if (error_is_sqlstate(err, "42703"))
+        error_hint(err, "The table belongs to another tool. Name one for us in the URL: "
+                        "x-migrations-table=pgstride_migrations.");
+    return false;
+}
+
+static bool
 load_version(struct pg *db, const struct ledger *ledger, struct history *history, struct error *err)
 {
     AUTO_STRING char *sql = memory_printf(SQL_VERSION, ledger->version_table);
     AUTO_ROWS struct pg_rows *rows = NULL;
 
     if (!pg_query(db, sql, 0, NULL, &rows, err))
-        return error_prefix(err, "cannot read %s", ledger->version_table);
+        return fail_version(ledger, err);
     history->has_version = pg_rows_count(rows) > 0;
     if (history->has_version) {
         history->version = pg_rows_number(rows, 0, 0);

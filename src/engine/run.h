@@ -14,6 +14,7 @@
 struct step_script {
     enum script_mode mode;
     bool has_copy_in;
+    bool has_prepared;
     size_t statements;
     int64_t retry_for_ms; /* -1: no directive */
 };
@@ -31,6 +32,7 @@ struct run {
     struct step_script *scripts; /* one a step of the plan */
     size_t applied;              /* steps of the plan that are done */
     bool is_started;             /* run.started was told */
+    bool is_unprepared;          /* a file of the plan touches prepared statements: use none */
     /* The SQL that names our tables. */
     char *sql_guard;
     char *sql_guard_first;
@@ -40,6 +42,11 @@ struct run {
     char *sql_record;       /* and our settings again; the commit waits for the disk */
     char *sql_record_async; /* the same; the commit does not wait */
 };
+
+/* The prepared statements, of sql_guard, sql_record and sql_record_async. */
+#define RUN_GUARD "pgstride_guard"
+#define RUN_RECORD "pgstride_record"
+#define RUN_RECORD_ASYNC "pgstride_record_async"
 
 /* Write the SQL that names our tables; again after each new session. */
 void run_write_sql(struct run *run);

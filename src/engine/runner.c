@@ -50,6 +50,7 @@ static bool
 check_scripts(struct run *run, struct error *err)
 {
     free(run->scripts);
+    run->is_unprepared = false;
     run->scripts = memory_new((run->plan->count + 1) * sizeof(*run->scripts));
     for (size_t i = 0; i < run->plan->count; i++) {
         const struct migration_file *file = &run->plan->steps[i].migration->up;
@@ -64,9 +65,11 @@ check_scripts(struct run *run, struct error *err)
         run->scripts[i] = (struct step_script){
             .mode = run->plan->steps[i].is_resumed ? SCRIPT_ALONE : script.mode,
             .has_copy_in = script.has_copy_in,
+            .has_prepared = script.has_prepared,
             .statements = script.count,
             .retry_for_ms = script.retry_for_ms,
         };
+        run->is_unprepared |= script.has_prepared;
     }
     return true;
 }
@@ -243,6 +246,17 @@ take_out_of_transaction(struct run *run, struct error *err)
                            "statement runs by itself.");
 }
 
+/* A file took our prepared statements away, out of our sight: do without them. */
+static bool
+do_without_prepared(struct run *run, const struct error *err)
+{
+    if (!error_is_sqlstate(err, "26000") || !run->session.is_prepared)
+        return false;
+    run->session.is_prepared = false;
+    run->is_unprepared = true;
+    return true;
+}
+
 static bool
 apply_all(struct run *run, struct error *err)
 {
@@ -253,7 +267,7 @@ apply_all(struct run *run, struct error *err)
             continue;
         if (err->kind != ERROR_DATABASE || run->applied == run->plan->count)
             return false;
-        if (take_out_of_transaction(run, err))
+        if (take_out_of_transaction(run, err) || do_without_prepared(run, err))
             continue;
         if (run->scripts[run->applied].mode != SCRIPT_ALONE) {
             if (is_lost_race(err) && wait_for_retry(run, &patience, err))

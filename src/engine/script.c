@@ -136,6 +136,15 @@ is_run_alone(struct words words)
     return take_word(&words, "concurrently");
 }
 
+/* PREPARE name, DEALLOCATE, DISCARD ALL or PLANS. */
+static bool
+is_about_prepared(struct words words)
+{
+    if (take_word(&words, "prepare"))
+        return !take_word(&words, "transaction");
+    return take_word(&words, "deallocate") || take_word(&words, "discard");
+}
+
 /* Reading state: where the text is counted up to. */
 struct reading {
     const char *file;
@@ -266,6 +275,7 @@ add_statement(struct reading *reading,
     statement->control = control_of(words);
     statement->is_run_alone = is_run_alone(words);
     statement->is_set_transaction = take_word(&words, "set") && take_word(&words, "transaction");
+    script->has_prepared |= is_about_prepared(words);
     if (!piece->is_copy_in)
         return true;
     script->has_copy_in = true;

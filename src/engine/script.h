@@ -52,6 +52,7 @@ struct script {
     enum script_mode mode;
     enum script_alone why_alone;
     bool has_copy_in;
+    bool has_prepared; /* it touches the session's prepared statements, as far as one can see */
     int64_t lock_timeout_ms;      /* -1: no directive */
     int64_t statement_timeout_ms; /* -1: no directive */
     int64_t retry_for_ms;         /* -1: no directive */

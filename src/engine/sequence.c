@@ -18,6 +18,7 @@ enum phase {
     PHASE_STATEMENTS,
     PHASE_CONSTRAINTS,
     PHASE_RESETS,
+    PHASE_DEALLOCATE,
     PHASE_RECORD,
     PHASE_COMMIT,
     PHASE_END,
@@ -120,6 +121,7 @@ say_guard(struct sequence *sequence, struct message *message)
         sequence->values[0] = sequence->version;
         sequence->values[1] = sequence->from;
         say_with_values(sequence, MESSAGE_GUARD, run->sql_guard, 2, message);
+        message->prepared = RUN_GUARD;
     }
 }
 
@@ -140,6 +142,7 @@ say_record(struct sequence *sequence, struct message *message)
     say_with_values(sequence, MESSAGE_RECORD,
         sequence->is_last ? run->sql_record : run->sql_record_async,
         RECORD_VALUES + run->session.settings_count, message);
+    message->prepared = sequence->is_last ? RUN_RECORD : RUN_RECORD_ASYNC;
 }
 
 /* Is there a statement to say that `is_leading` SET TRANSACTION, or that is not? */
@@ -202,6 +205,9 @@ say(struct sequence *sequence, struct message *message)
             return false;
         say_plain(message, MESSAGE_RESET, SESSION_RESETS[sequence->sub++]);
         return true;
+    case PHASE_DEALLOCATE:
+        say_plain(message, MESSAGE_RESET, "DEALLOCATE ALL");
+        return sequence->script.has_prepared && sequence->sub++ == 0;
     case PHASE_RECORD:
         say_record(sequence, message);
         return sequence->sub++ == 0;

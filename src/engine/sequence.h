@@ -37,7 +37,8 @@ enum { MESSAGE_VALUES_MAX = RECORD_VALUES + SESSION_VALUES_MAX };
 
 struct message {
     enum message_kind kind;
-    const char *sql; /* borrowed until the next message */
+    const char *sql;      /* borrowed until the next message */
+    const char *prepared; /* the name under which it was prepared, or NULL */
     size_t count;
     const char *const *values;
     size_t statement; /* of MESSAGE_STATEMENT and a file's own BEGIN or COMMIT: its index */

@@ -26,7 +26,6 @@ const char *const SESSION_RESETS[] = {
     "RESET ROLE",
     "RESET ALL",
     "DISCARD TEMP",
-    "DEALLOCATE ALL",
     NULL,
 };
 

@@ -20,6 +20,7 @@ struct session {
     const struct listener *listener;
     struct ledger ledger;
     bool is_standby;
+    bool is_prepared;     /* run_write_sql's prepared statements are there */
     bool is_commit_async; /* synchronous_commit is off here: the last commit must say on */
     int64_t lock_keys[2]; /* golang-migrate's command line, and its library */
     bool is_locked[2];

@@ -113,11 +113,43 @@ send_message(struct stream *stream, const struct message *message, struct error 
         .statement = message->statement,
         .bytes = bytes};
 
-    if (!pg_pipeline_send(db, message->sql, message->count, message->values, err))
+    bool is_sent =
+        message->prepared != NULL && stream->run->session.is_prepared
+            ? pg_pipeline_send_prepared(db, message->prepared, message->count, message->values, err)
+            : pg_pipeline_send(db, message->sql, message->count, message->values, err);
+    if (!is_sent)
         return false;
     stream->slots[(stream->head + stream->count++) % WINDOW_MESSAGES] = slot;
     stream->bytes += bytes;
     stream->bytes_unsent += bytes;
+    return true;
+}
+
+/*
+ * Prepare what each migration says: parsing and planning it a thousand times
+ * costs more than the rest of our share.
+ */
+static bool
+prepare_statements(struct stream *stream, struct error *err)
+{
+    struct run *run = stream->run;
+    const struct {
+        const char *name, *sql;
+    } statements[] = {
+        {RUN_GUARD, run->sql_guard},
+        {RUN_RECORD, run->sql_record},
+        {RUN_RECORD_ASYNC, run->sql_record_async},
+    };
+
+    if (run->session.is_prepared || run->is_unprepared || stream->end - stream->next_step < 2)
+        return true;
+    for (size_t i = 0; i < ARRAY_LENGTH(statements); i++) {
+        if (!pg_pipeline_prepare(run->session.db, statements[i].name, statements[i].sql, err))
+            return false;
+        stream->slots[stream->count++] =
+            (struct slot){.kind = MESSAGE_SETTING, .step = stream->next_step};
+    }
+    run->session.is_prepared = true;
     return true;
 }
 
@@ -218,6 +250,8 @@ stream_steps(struct run *run, size_t first, size_t end, struct error *err)
 
     *stream = (struct stream){.run = run, .next_step = first, .end = end};
     if (!pg_pipeline_enter(run->session.db, err))
+        return false;
+    if (!prepare_statements(stream, err))
         return false;
     while (!stream->is_failed && (stream->next_step < end || stream->count > 0)) {
         if (!fill_window(stream, &input)) {

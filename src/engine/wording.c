@@ -188,6 +188,8 @@ say_retried(const struct event *event, struct text *message)
 static void
 say_failed(const struct event *event, struct text *message)
 {
+    if (event->error->file[0] == '\0')
+        text_printf(message, "%s: ", event->migration);
     wording_error(event->error, message);
     if (event->text != NULL) {
         text_printf(message, "\n%s", event->text);
