@@ -12,7 +12,8 @@
 #include "base/text.h"
 
 enum {
-    MESSAGE_BYTES = 24 * 1024, /* JSON may need more than twice that for escapes */
+    LINE_BYTES = 60 * 1024,
+    MESSAGE_BYTES = 24 * 1024,
     INDENT = 19,
     WRITE_PATIENCE_MS = 5000,
 };
@@ -46,13 +47,13 @@ write_all(int descriptor, const char *bytes, size_t size)
 }
 
 static char *
-cut(const char *message)
+cut(const char *message, size_t most_bytes)
 {
     size_t size = strlen(message);
 
-    if (size <= MESSAGE_BYTES)
+    if (size <= most_bytes)
         return memory_string(message);
-    return memory_printf("%.*s …", (int)utf8_align(message, MESSAGE_BYTES), message);
+    return memory_printf("%.*s …", (int)utf8_align(message, most_bytes), message);
 }
 
 static void
@@ -73,7 +74,7 @@ static void
 write_text(const struct log *log, enum log_severity severity, const char *message)
 {
     AUTO_TEXT line = TEXT_INIT;
-    AUTO_STRING char *shown = cut(message);
+    AUTO_STRING char *shown = cut(message, MESSAGE_BYTES);
     char now[CLOCK_UTC_BYTES];
 
     clock_format_utc(clock_unix_ms(), now);
@@ -112,6 +113,30 @@ hide_secrets(const json_t *value)
     return copy;
 }
 
+static char *
+dump_json(const struct log *log,
+    enum log_severity severity,
+    const char *event,
+    const char *message,
+    const json_t *fields)
+{
+    AUTO_JSON json_t *object = json_object();
+    char now[CLOCK_UTC_BYTES];
+
+    clock_format_utc(clock_unix_ms(), now);
+    json_put_string(object, "time", now);
+    json_put_string(object, "severity", SEVERITIES[severity].json);
+    json_put_string(object, "event", event);
+    json_put_string(object, "message", message);
+    if (fields != NULL)
+        json_object_update_missing(object, (json_t *)(uintptr_t)fields);
+    if (log->labels != NULL)
+        json_object_set_new(object, "logging.googleapis.com/labels", json_deep_copy(log->labels));
+    AUTO_JSON json_t *hidden = hide_secrets(object);
+    return json_to_string(hidden);
+}
+
+/* An escape is up to six bytes for one: cut shorter until the line fits. */
 static void
 write_json(const struct log *log,
     enum log_severity severity,
@@ -119,26 +144,19 @@ write_json(const struct log *log,
     const char *message,
     const json_t *fields)
 {
-    AUTO_JSON json_t *object = json_object();
-    AUTO_TEXT line = TEXT_INIT;
-    AUTO_STRING char *shown = cut(message);
-    char now[CLOCK_UTC_BYTES];
+    static const size_t MOST_BYTES[] = {MESSAGE_BYTES, MESSAGE_BYTES / 6, 1024};
+    AUTO_STRING char *line = NULL;
 
-    clock_format_utc(clock_unix_ms(), now);
-    json_put_string(object, "time", now);
-    json_put_string(object, "severity", SEVERITIES[severity].json);
-    json_put_string(object, "event", event);
-    json_put_string(object, "message", shown);
-    if (fields != NULL)
-        json_object_update_missing(object, (json_t *)(uintptr_t)fields);
-    if (log->labels != NULL)
-        json_object_set_new(object, "logging.googleapis.com/labels", json_deep_copy(log->labels));
-
-    AUTO_JSON json_t *hidden = hide_secrets(object);
-    AUTO_STRING char *dump = json_to_string(hidden);
-    text_puts(&line, dump);
-    text_puts(&line, "\n");
-    write_all(log->descriptor, line.data, line.size_bytes);
+    for (size_t i = 0; i <= ARRAY_LENGTH(MOST_BYTES); i++) {
+        bool is_last = i == ARRAY_LENGTH(MOST_BYTES);
+        AUTO_STRING char *shown = cut(message, MOST_BYTES[is_last ? i - 1 : i]);
+        memory_free_string(&line);
+        line = dump_json(log, severity, event, shown, is_last ? NULL : fields);
+        if (strlen(line) < LINE_BYTES)
+            break;
+    }
+    AUTO_STRING char *ended = memory_printf("%s\n", line);
+    write_all(log->descriptor, ended, strlen(ended));
 }
 
 void

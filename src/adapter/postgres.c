@@ -31,6 +31,15 @@ pg_quote_identifier(struct pg *pg, const char *name)
     return copy;
 }
 
+char *
+pg_show_identifier(struct pg *pg, const char *name)
+{
+    bool is_plain = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789") == strlen(name) &&
+                    *name != '\0' && strchr("0123456789", *name) == NULL;
+
+    return is_plain ? memory_string(name) : pg_quote_identifier(pg, name);
+}
+
 static void
 copy_field(const PGresult *result, int field, char *into, size_t size)
 {
@@ -226,7 +235,9 @@ pg_rows_is_null(const struct pg_rows *rows, size_t row, size_t column)
 const char *
 pg_rows_text(const struct pg_rows *rows, size_t row, size_t column)
 {
-    return PQgetvalue(result_of(rows), (int)row, (int)column);
+    const char *value = PQgetvalue(result_of(rows), (int)row, (int)column);
+
+    return value != NULL ? value : "";
 }
 
 int64_t
@@ -281,9 +292,12 @@ pg_read_reply(PGconn *connection, PGresult *result, struct pg_reply *reply, stru
     case PGRES_SINGLE_TUPLE:
     case PGRES_TUPLES_CHUNK:
     case PGRES_NONFATAL_ERROR:
+        break;
     case PGRES_COPY_IN:
     case PGRES_COPY_OUT:
     case PGRES_COPY_BOTH:
+        if (PQpipelineStatus(connection) != PQ_PIPELINE_OFF)
+            return error_set(err, ERROR_SYSTEM, "a COPY came up where none was seen in the file");
         break;
     case PGRES_BAD_RESPONSE:
     case PGRES_FATAL_ERROR:
@@ -315,6 +329,21 @@ run_to_end(struct pg *pg, struct pg_reply *reply, struct error *err)
     return true;
 }
 
+/* Read what COPY … TO STDOUT sends, for nobody. */
+static bool
+drop_copy_data(PGconn *connection, struct error *err)
+{
+    for (;;) {
+        char *line = NULL;
+        int size = PQgetCopyData(connection, &line, true);
+        PQfreemem(line);
+        if (size < 0)
+            return true;
+        if (size == 0 && !pg_wait_readable(connection, err))
+            return false;
+    }
+}
+
 bool
 pg_run(struct pg *pg, const char *sql, struct pg_reply *reply, struct error *err)
 {
@@ -329,9 +358,16 @@ pg_run(struct pg *pg, const char *sql, struct pg_reply *reply, struct error *err
     /* A COPY that the lexer did not see as one: end it at once. */
     if (status == PGRES_COPY_IN && PQputCopyEnd(pg->connection, "its data are not in the file") < 0)
         return pg_fail_lost(pg->connection, err);
-    if (status == PGRES_COPY_OUT)
-        return error_set(err, ERROR_DATABASE, "COPY … TO STDOUT has nowhere to go in a migration");
-    return run_to_end(pg, reply, err);
+    if (status == PGRES_COPY_OUT && !drop_copy_data(pg->connection, err))
+        return false;
+    if (!run_to_end(pg, reply, err))
+        return false;
+    if (status == PGRES_COPY_OUT && reply->kind == PG_REPLY_DONE) {
+        reply->kind = PG_REPLY_FAILED;
+        error_set(
+            &reply->error, ERROR_DATABASE, "COPY … TO STDOUT has nowhere to go in a migration");
+    }
+    return true;
 }
 
 static bool

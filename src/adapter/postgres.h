@@ -65,6 +65,9 @@ bool pg_is_in_transaction(const struct pg *pg); /* open or failed */
 /* An identifier, quoted; the caller frees it. */
 char *pg_quote_identifier(struct pg *pg, const char *name);
 
+/* The same, quoted where PostgreSQL needs it: for people to read and paste. */
+char *pg_show_identifier(struct pg *pg, const char *name);
+
 /*
  * One query, one round trip; `values` are its $1…$count.
  *

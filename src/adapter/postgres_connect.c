@@ -175,6 +175,7 @@ static void
 read_connection_error(const char *message, struct error *err)
 {
     AUTO_TEXT joined = TEXT_INIT;
+    AUTO_STRING char *previous = NULL;
     const char *end = message;
 
     for (const char *line = message; *line != '\0'; line = *end != '\0' ? end + 1 : end) {
@@ -192,6 +193,10 @@ read_connection_error(const char *message, struct error *err)
             snprintf(err->hint, sizeof(err->hint), "%s", *body == 'H' ? body + 7 : body);
             continue;
         }
+        if (previous != NULL && strcmp(previous, body) == 0)
+            continue; /* with TLS and without, or two addresses of one name */
+        free(previous);
+        previous = memory_string(body);
         if (joined.size_bytes > 0)
             text_puts(&joined, "; ");
         const char *at = find_sqlstate(body, code);
@@ -307,7 +312,10 @@ pg_connect(
     PQsetErrorVerbosity(opened->connection, PQERRORS_VERBOSE); /* the only way to the SQLSTATE */
     PQsetNoticeReceiver(opened->connection, forward_notice, opened);
 
-    phase = PQstatus(opened->connection) == CONNECTION_BAD ? CONNECTION_SSL_STARTUP : phase;
+    /* A Unix socket is tried at once; anything else that fails here fails for good. */
+    if (PQstatus(opened->connection) == CONNECTION_BAD &&
+        strncmp(PQerrorMessage(opened->connection), "connection to server", 20) != 0)
+        phase = CONNECTION_SSL_STARTUP;
     if (!finish_connecting(opened->connection, target->attempt_ms, &phase, err)) {
         if (strcmp(err->message, "?") == 0)
             read_connection_error(PQerrorMessage(opened->connection), err);

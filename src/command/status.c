@@ -82,7 +82,9 @@ print_row(const struct state_row *row, int width)
     }
     print_name(row->name, width);
     if (!entry->is_applied) {
-        printf("  last try failed: %s\n", entry->attempt_error);
+        printf("  last try failed: ");
+        print_name(entry->attempt_error, 0);
+        putchar('\n');
         return;
     }
     printf("  %-20s", entry->at != NULL ? entry->at : "");

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/concurrent_index.h"
 
 struct alone {
     struct run *run;
@@ -18,6 +19,7 @@ struct alone {
     char version[24];
     char from[24];
     char attempt_id[24];
+    char checksum_done[DIGEST_HEX_BYTES]; /* of the file up to what is done */
 };
 
 static void
@@ -41,7 +43,12 @@ command(struct alone *alone, char *sql, size_t count, const char *const *values,
 static bool
 begin(struct alone *alone, struct error *err)
 {
-    return pg_command(alone->run->session.db, "BEGIN", 0, NULL, err);
+    struct pg *db = alone->run->session.db;
+
+    if (!pg_command(db, "BEGIN", 0, NULL, err))
+        return false;
+    return !alone->run->session.is_commit_async ||
+           pg_command(db, "SET LOCAL synchronous_commit = on", 0, NULL, err);
 }
 
 /* Commit, or roll back what failed and keep its error. */
@@ -67,16 +74,26 @@ end(struct alone *alone, bool is_good, struct error *err)
     "SELECT 1 / count(*)\n"                                                                        \
     "  FROM moved"
 
+/*
+ * What is invalid before the first try is not this migration's doing. Until it
+ * is done, the attempt's checksum is that of the part that ran.
+ */
 #define SQL_START                                                                                  \
     "INSERT INTO %s (migrations_table, version, name, direction, checksum,\n"                      \
-    "       statements_total, statements_done, outcome, run_id, runner, tool_version)\n"           \
-    "VALUES ($1, $2, $3, 'up', $4, $5, 0, 'started', $6, $7, $8)\n"                                \
+    "       statements_total, statements_done, outcome, run_id, runner, tool_version, error)\n"    \
+    "VALUES ($1, $2, $3, 'up', $4, $5, 0, 'started', $6, $7, $8,\n"                                \
+    "        jsonb_build_object('invalid_before', coalesce(\n"                                     \
+    "            (SELECT jsonb_agg(indexrelid::bigint)\n"                                          \
+    "               FROM pg_index\n"                                                               \
+    "              WHERE NOT indisvalid), '[]')))\n"                                               \
     "RETURNING id"
 
 #define SQL_START_AGAIN                                                                            \
     "UPDATE %s\n"                                                                                  \
-    "   SET outcome = 'started', checksum = $2, statements_total = $3, error = NULL,\n"            \
-    "       finished_at = NULL, run_id = $4, runner = $5, tool_version = $6\n"                     \
+    "   SET outcome = 'started', checksum = $2, statements_total = $3,\n"                          \
+    "       error = jsonb_build_object('invalid_before', error -> 'invalid_before'),\n"            \
+    "       started_at = now(), finished_at = NULL, run_id = $4, runner = $5,\n"                   \
+    "       tool_version = $6\n"                                                                   \
     " WHERE id = $1"
 
 static bool
@@ -119,13 +136,13 @@ enter_attempt(struct alone *alone, struct error *err)
 
     snprintf(total, sizeof(total), "%zu", alone->script.count);
     if (alone->step->is_resumed) {
-        const char *const values[] = {alone->attempt_id, migration->up.checksum, total,
+        const char *const values[] = {alone->attempt_id, alone->checksum_done, total,
             run->identity->run_id, run->identity->runner, PGSTRIDE_VERSION};
         return command(
             alone, memory_printf(SQL_START_AGAIN, table), ARRAY_LENGTH(values), values, err);
     }
     const char *const values[] = {run->session.ledger.table, alone->version, migration->name,
-        migration->up.checksum, total, run->identity->run_id, run->identity->runner,
+        alone->checksum_done, total, run->identity->run_id, run->identity->runner,
         PGSTRIDE_VERSION};
     AUTO_STRING char *sql = memory_printf(SQL_START, table);
     if (!pg_query(run->session.db, sql, ARRAY_LENGTH(values), values, &rows, err))
@@ -175,7 +192,7 @@ set_statement_timeout(struct alone *alone, struct error *err)
 
 #define SQL_PROGRESS                                                                               \
     "UPDATE %s\n"                                                                                  \
-    "   SET statements_done = $2\n"                                                                \
+    "   SET statements_done = $2, checksum = $3\n"                                                 \
     " WHERE id = $1"
 
 /* Inside a transaction of the file's own the progress commits, or goes, with it. */
@@ -183,7 +200,7 @@ static bool
 record_progress(struct alone *alone, struct error *err)
 {
     char done[24];
-    const char *const values[] = {alone->attempt_id, done};
+    const char *const values[] = {alone->attempt_id, done, alone->checksum_done};
 
     snprintf(done, sizeof(done), "%zu", alone->done);
     return command(alone, memory_printf(SQL_PROGRESS, alone->run->session.ledger.history_table), 2,
@@ -200,6 +217,9 @@ run_statement(struct alone *alone, size_t index, struct error *err)
 
     if (!set_lock_timeout(alone, statement, err))
         return false;
+    if (statement->is_run_alone && alone->step->is_resumed &&
+        !concurrent_index_sweep(alone->run, alone->attempt_id, sql, err))
+        return false;
     bool is_run = statement->is_copy_in ? pg_run_copy(db, sql, alone->text + statement->data_offset,
                                               statement->data_bytes, &reply, err)
                                         : pg_run(db, sql, &reply, err);
@@ -210,13 +230,19 @@ run_statement(struct alone *alone, size_t index, struct error *err)
         run_place_error(alone->run, alone->step, index, reply.position, err);
         return false;
     }
+    if (statement->is_run_alone && !concurrent_index_check(alone->run, sql, err)) {
+        run_place_error(alone->run, alone->step, index, 0, err);
+        return false;
+    }
     alone->done = index + 1;
+    script_checksum(alone->text, &alone->script, alone->done, alone->checksum_done);
     return alone->done == alone->script.count || record_progress(alone, err);
 }
 
 #define SQL_FAIL                                                                                   \
     "UPDATE %s\n"                                                                                  \
-    "   SET outcome = 'failed', error = $2, finished_at = clock_timestamp()\n"                     \
+    "   SET outcome = 'failed', error = coalesce(error, '{}') || $2::jsonb,\n"                     \
+    "       finished_at = clock_timestamp()\n"                                                     \
     " WHERE id = $1"
 
 static void
@@ -245,8 +271,8 @@ record_failure(struct alone *alone, const struct error *failure)
 
 #define SQL_FINISH                                                                                 \
     "UPDATE %s\n"                                                                                  \
-    "   SET outcome = 'applied', statements_done = statements_total,\n"                            \
-    "       finished_at = clock_timestamp()\n"                                                     \
+    "   SET outcome = 'applied', statements_done = statements_total, checksum = $2,\n"             \
+    "       error = NULL, finished_at = clock_timestamp()\n"                                       \
     " WHERE id = $1\n"                                                                             \
     "RETURNING (extract(epoch FROM finished_at - started_at) * 1000)::bigint"
 
@@ -255,7 +281,7 @@ finish(struct alone *alone, int64_t *duration_ms, struct error *err)
 {
     const struct run *run = alone->run;
     const char *const version[] = {alone->version};
-    const char *const id[] = {alone->attempt_id};
+    const char *const values[] = {alone->attempt_id, alone->step->migration->up.checksum};
     AUTO_STRING char *sql = memory_printf(SQL_FINISH, run->session.ledger.history_table);
     AUTO_ROWS struct pg_rows *rows = NULL;
 
@@ -264,7 +290,7 @@ finish(struct alone *alone, int64_t *duration_ms, struct error *err)
     bool is_good = (alone->step->is_late ||
                        command(alone, memory_printf(SQL_CLEAN, run->session.ledger.version_table),
                            1, version, err)) &&
-                   pg_query(run->session.db, sql, 1, id, &rows, err);
+                   pg_query(run->session.db, sql, 2, values, &rows, err);
     if (!end(alone, is_good, err))
         return false;
     *duration_ms = pg_rows_count(rows) > 0 ? pg_rows_number(rows, 0, 0) : 0;
@@ -288,6 +314,17 @@ run_statements(struct alone *alone, struct error *err)
     return false;
 }
 
+static void
+tell_resumed(const struct alone *alone)
+{
+    if (!alone->step->is_resumed)
+        return;
+    AUTO_STRING char *text = memory_printf("%s goes on at statement %zu of %zu, where an earlier "
+                                           "run stopped",
+        alone->step->migration->name, alone->done + 1, alone->script.count);
+    tell(alone->run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
+}
+
 bool
 alone_step(struct run *run, size_t index, struct error *err)
 {
@@ -304,10 +341,10 @@ alone_step(struct run *run, size_t index, struct error *err)
     snprintf(alone.version, sizeof(alone.version), "%" PRId64, step->migration->version);
     snprintf(alone.from, sizeof(alone.from), "%" PRId64, step->from);
     snprintf(alone.attempt_id, sizeof(alone.attempt_id), "%" PRId64, step->attempt_id);
-    if (alone.done > alone.script.count)
-        alone.done = 0;
+    script_checksum(alone.text, &alone.script, alone.done, alone.checksum_done);
 
     run_tell_started(run, step);
+    tell_resumed(&alone);
     if (!start(&alone, err))
         return false;
     if (!run_statements(&alone, err)) {

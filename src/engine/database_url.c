@@ -106,10 +106,9 @@ read_quoted_table(const char *value, struct database_url *url)
             break;
         parts[count++] = memory_copy(at + 1, size);
         at += size + 2;
-        if (*at == '.')
-            at++;
-        else
+        if (*at != '.' || at[1] != '"')
             break;
+        at++;
     }
     if (*at != '\0' || count == 0) {
         free(parts[0]);

@@ -25,6 +25,7 @@ static const char *const WITHOUT_TRANSACTION[] = {
     "pgstride: no-transaction",
     "atlas:txmode none",
     "+goose NO TRANSACTION",
+    "morph:nontransactional",
     "migrate:up transaction:false",
     "migrate:down transaction:false",
 };

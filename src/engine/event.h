@@ -46,6 +46,7 @@ struct event {
     bool has_wanted;
     int64_t wanted; /* also in MIGRATION_FAILED: where the database is, in `from` */
     size_t pending;
+    size_t planned; /* of those, with a limit */
     size_t total;
 
     /* NOTICE */

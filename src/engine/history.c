@@ -32,6 +32,7 @@ history_free(struct history *history)
         free(entry->attempt_error);
     }
     free(history->entries);
+    free(history->table);
     free(history);
 }
 
@@ -94,9 +95,9 @@ read_outcome(const char *text)
     " LIMIT 1"
 
 /* Of each version the last attempt that concluded, and the last that did not. */
-#define SQL_HISTORY                                                                                \
+#define SQL_ATTEMPTS                                                                               \
     "SELECT DISTINCT ON (version, is_concluded)\n"                                                 \
-    "       version, is_concluded, id, name, direction = 'up', checksum, outcome,\n"               \
+    "       version, is_concluded, id, name, direction = 'up' AS is_up, checksum, outcome,\n"      \
     "       statements_done, statements_total, run_id, db_user,\n"                                 \
     "       to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),\n"          \
     "       (extract(epoch FROM finished_at - started_at) * 1000)::bigint,\n"                      \
@@ -105,6 +106,14 @@ read_outcome(const char *text)
     "          FROM %s\n"                                                                          \
     "         WHERE migrations_table = $1) AS attempts\n"                                          \
     " ORDER BY version, is_concluded DESC, id DESC"
+
+/* One statement, so one snapshot: the two never contradict each other. */
+#define SQL_BOTH                                                                                   \
+    "SELECT current.version, current.dirty, attempt.*\n"                                           \
+    "  FROM (SELECT) AS one\n"                                                                     \
+    "  LEFT JOIN (" SQL_VERSION ") AS current ON true\n"                                           \
+    "  LEFT JOIN (" SQL_ATTEMPTS ") AS attempt ON true\n"                                          \
+    " ORDER BY attempt.version, attempt.is_concluded DESC"
 
 static char *
 optional_text(const struct pg_rows *rows, size_t row, size_t column)
@@ -115,67 +124,63 @@ optional_text(const struct pg_rows *rows, size_t row, size_t column)
 
 /* Rows come by version, the concluded attempt first. */
 static void
-add_row(struct history *history, const struct pg_rows *rows, size_t row, int64_t *concluded_id)
+add_attempt(struct history *history, const struct pg_rows *rows, size_t row, int64_t *concluded_id)
 {
-    int64_t version = pg_rows_number(rows, row, 0);
-    int64_t id = pg_rows_number(rows, row, 2);
+    int64_t version = pg_rows_number(rows, row, 2);
+    int64_t id = pg_rows_number(rows, row, 4);
     struct history_entry *entry = history->count > 0 ? &history->entries[history->count - 1] : NULL;
 
     if (entry == NULL || entry->version != version) {
         entry = ARRAY_ADD(history->entries, history->count, history->capacity);
         entry->version = version;
-        entry->name = memory_string(pg_rows_text(rows, row, 3));
+        entry->name = memory_string(pg_rows_text(rows, row, 5));
         entry->duration_ms = -1;
         *concluded_id = 0;
     }
-    if (pg_rows_boolean(rows, row, 1)) {
+    if (pg_rows_boolean(rows, row, 3)) {
         *concluded_id = id;
-        entry->is_applied = pg_rows_boolean(rows, row, 4);
-        entry->checksum = optional_text(rows, row, 5);
-        entry->outcome = read_outcome(pg_rows_text(rows, row, 6));
-        entry->run_id = memory_string(pg_rows_text(rows, row, 9));
-        entry->by = memory_string(pg_rows_text(rows, row, 10));
-        entry->at = optional_text(rows, row, 11);
-        if (entry->outcome == OUTCOME_APPLIED && !pg_rows_is_null(rows, row, 12))
-            entry->duration_ms = pg_rows_number(rows, row, 12);
+        entry->is_applied = pg_rows_boolean(rows, row, 6);
+        entry->checksum = optional_text(rows, row, 7);
+        entry->outcome = read_outcome(pg_rows_text(rows, row, 8));
+        entry->run_id = memory_string(pg_rows_text(rows, row, 11));
+        entry->by = memory_string(pg_rows_text(rows, row, 12));
+        entry->at = optional_text(rows, row, 13);
+        if (entry->outcome == OUTCOME_APPLIED && !pg_rows_is_null(rows, row, 14))
+            entry->duration_ms = pg_rows_number(rows, row, 14);
     } else if (id > *concluded_id) {
         entry->attempt_id = id;
-        entry->is_attempt_up = pg_rows_boolean(rows, row, 4);
-        entry->attempt_checksum = optional_text(rows, row, 5);
-        entry->attempt_outcome = read_outcome(pg_rows_text(rows, row, 6));
-        entry->attempt_done = (size_t)pg_rows_number(rows, row, 7);
-        entry->attempt_total = (size_t)pg_rows_number(rows, row, 8);
-        entry->attempt_error = optional_text(rows, row, 13);
+        entry->is_attempt_up = pg_rows_boolean(rows, row, 6);
+        entry->attempt_checksum = optional_text(rows, row, 7);
+        entry->attempt_outcome = read_outcome(pg_rows_text(rows, row, 8));
+        entry->attempt_done = (size_t)pg_rows_number(rows, row, 9);
+        entry->attempt_total = (size_t)pg_rows_number(rows, row, 10);
+        entry->attempt_error = optional_text(rows, row, 15);
     }
 }
 
 static bool
 fail_version(const struct ledger *ledger, struct error *err)
 {
-    error_prefix(err, "cannot read %s", ledger->version_table);
+    error_prefix(err, "cannot read %s%s%s", ledger->version_table,
+        ledger->has_history_table ? " and " : "",
+        ledger->has_history_table ? ledger->history_table : "");
     if (error_is_sqlstate(err, "42703"))
         error_hint(err, "The table belongs to another tool. Name one for us in the URL: "
                         "x-migrations-table=pgstride_migrations.");
     return false;
 }
 
-static bool
-load_version(struct pg *db, const struct ledger *ledger, struct history *history, struct error *err)
+static void
+read_version(struct history *history, const struct pg_rows *rows)
 {
-    AUTO_STRING char *sql = memory_printf(SQL_VERSION, ledger->version_table);
-    AUTO_ROWS struct pg_rows *rows = NULL;
-
-    if (!pg_query(db, sql, 0, NULL, &rows, err))
-        return fail_version(ledger, err);
-    history->has_version = pg_rows_count(rows) > 0;
-    if (history->has_version) {
-        history->version = pg_rows_number(rows, 0, 0);
-        history->is_dirty = pg_rows_boolean(rows, 0, 1);
-        /* golang-migrate's "no version" when it was forced to none. */
-        if (history->version < 0 && !history->is_dirty)
-            history->has_version = false;
-    }
-    return true;
+    history->has_version = pg_rows_count(rows) > 0 && !pg_rows_is_null(rows, 0, 0);
+    if (!history->has_version)
+        return;
+    history->version = pg_rows_number(rows, 0, 0);
+    history->is_dirty = pg_rows_boolean(rows, 0, 1);
+    /* golang-migrate's "no version" when it was forced to none. */
+    if (history->version < 0 && !history->is_dirty)
+        history->has_version = false;
 }
 
 bool
@@ -183,19 +188,24 @@ history_load(
     struct pg *db, const struct ledger *ledger, struct history **history, struct error *err)
 {
     AUTO_HISTORY struct history *loaded = memory_new(sizeof(*loaded));
-    AUTO_STRING char *sql = memory_printf(SQL_HISTORY, ledger->history_table);
     AUTO_ROWS struct pg_rows *rows = NULL;
+    AUTO_STRING char *sql =
+        ledger->has_history_table
+            ? memory_printf(SQL_BOTH, ledger->version_table, ledger->history_table)
+            : memory_printf(SQL_VERSION, ledger->version_table);
     const char *const values[] = {ledger->table};
     int64_t concluded_id = 0;
 
-    if (ledger->has_version_table && !load_version(db, ledger, loaded, err))
-        return false;
-    if (ledger->has_history_table) {
-        if (!pg_query(db, sql, 1, values, &rows, err))
-            return error_prefix(err, "cannot read %s", ledger->history_table);
-        loaded->has_records = true;
-        for (size_t i = 0; i < pg_rows_count(rows); i++)
-            add_row(loaded, rows, i, &concluded_id);
+    loaded->table = pg_show_identifier(db, ledger->table);
+    if (ledger->has_version_table) {
+        if (!pg_query(db, sql, ledger->has_history_table ? 1 : 0, values, &rows, err))
+            return fail_version(ledger, err);
+        read_version(loaded, rows);
+        loaded->has_records = ledger->has_history_table;
+        for (size_t i = 0; ledger->has_history_table && i < pg_rows_count(rows); i++) {
+            if (!pg_rows_is_null(rows, i, 2))
+                add_attempt(loaded, rows, i, &concluded_id);
+        }
     }
     *history = TAKE(loaded);
     return true;
@@ -238,9 +248,11 @@ create_table(struct pg *db,
     if (pg_command(db, sql, 0, NULL, err))
         return true;
     error_prefix(err, "cannot create the table %s", table);
+    AUTO_STRING char *schema = pg_show_identifier(db, ledger->schema);
+    AUTO_STRING char *user = pg_show_identifier(db, pg_user(db));
     if (error_is_sqlstate(err, "42501"))
         error_hint(err, "Let the schema's owner say: GRANT USAGE, CREATE ON SCHEMA %s TO %s;",
-            ledger->schema, pg_user(db));
+            schema, user);
     return false;
 }
 

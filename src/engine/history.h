@@ -44,6 +44,7 @@ struct history_entry {
 };
 
 struct history {
+    char *table; /* of the version, as one would write it */
     bool has_version;
     int64_t version;
     bool is_dirty;
@@ -71,7 +72,10 @@ void history_release(struct history **history);
 /* The entry of a version, or NULL. */
 const struct history_entry *history_find(const struct history *history, int64_t version);
 
-/* Read both tables, in one round trip. A table that is missing is empty. */
+/*
+ * Read both tables, in one snapshot. A table that is missing is empty; without
+ * a version table the history beside it says nothing of it.
+ */
 MUST_CHECK bool history_load(
     struct pg *db, const struct ledger *ledger, struct history **history, struct error *err);
 

@@ -57,9 +57,8 @@ fail_dirty(const struct catalog *catalog, const struct history *history, struct 
         (long long)history->version, file != NULL ? file : "a file that is not in the folder");
     return error_hint(err,
         "Look at which of its statements took effect. If none did, set the version before it; if "
-        "all did, keep %lld: UPDATE schema_migrations SET version = …, dirty = false; then run "
-        "again.",
-        (long long)history->version);
+        "all did, keep %lld: UPDATE %s SET version = …, dirty = false; then run again.",
+        (long long)history->version, history->table);
 }
 
 /* A migration outside a transaction that a run of ours began: go on where it stopped. */
@@ -75,16 +74,6 @@ plan_resume(const struct catalog *catalog,
     if (entry == NULL || entry->attempt_id == 0 || !entry->is_attempt_up || migration == NULL ||
         migration->up.name == NULL)
         return fail_dirty(catalog, history, err);
-    bool is_edited = entry->attempt_checksum == NULL ||
-                     strcmp(entry->attempt_checksum, migration->up.checksum) != 0;
-    if (is_edited && entry->attempt_done > 0) {
-        error_set(err, ERROR_PLAN,
-            "%s was edited after its first %zu of %zu statements had run outside a transaction",
-            migration->up.name, entry->attempt_done, entry->attempt_total);
-        return error_hint(err, "Put the file back as it was, run again, and make the change in a "
-                               "new migration.");
-    }
-
     struct step *step = ARRAY_ADD(plan->steps, plan->count, plan->capacity);
     step->migration = migration;
     step->has_from = true;
@@ -92,6 +81,7 @@ plan_resume(const struct catalog *catalog,
     step->is_resumed = true;
     step->attempt_id = entry->attempt_id;
     step->statements_done = entry->attempt_done;
+    step->checksum_done = entry->attempt_checksum;
     return true;
 }
 

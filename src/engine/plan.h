@@ -29,6 +29,7 @@ struct step {
     bool is_resumed;
     int64_t attempt_id;
     size_t statements_done;
+    const char *checksum_done; /* of the file up to there; borrowed from the history */
 };
 
 struct plan {

@@ -33,7 +33,7 @@ hear_start(struct report *report, const struct event *event)
     report->from = report->to = event->from;
     report->has_wanted = event->has_wanted;
     report->wanted = event->wanted;
-    report->planned = event->pending;
+    report->planned = event->planned;
 }
 
 static void
@@ -72,7 +72,7 @@ report_finish(struct report *report, const struct error *err, int64_t now_ms)
 bool
 report_is_retryable(const struct error *err)
 {
-    static const char *const CLASSES[] = {"08", "40", "53", "55", "57"};
+    static const char *const CODES[] = {"08", "40", "53", "55P03", "55006", "57P"};
 
     switch (err->kind) {
     case ERROR_CONNECTION:
@@ -81,8 +81,8 @@ report_is_retryable(const struct error *err)
     case ERROR_MOVED:
         return true;
     case ERROR_DATABASE:
-        for (size_t i = 0; i < ARRAY_LENGTH(CLASSES); i++) {
-            if (strncmp(err->sqlstate, CLASSES[i], 2) == 0)
+        for (size_t i = 0; i < ARRAY_LENGTH(CODES); i++) {
+            if (strncmp(err->sqlstate, CODES[i], strlen(CODES[i])) == 0)
                 return true;
         }
         return false;

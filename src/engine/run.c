@@ -29,12 +29,17 @@
 
 #define SQL_GUARD_FIRST                                                                            \
     "WITH moved AS (\n"                                                                            \
+    "    UPDATE %s\n"                                                                              \
+    "       SET version = $1\n"                                                                    \
+    "     WHERE version < 0 AND NOT dirty\n"                                                       \
+    "    RETURNING version),\n"                                                                    \
+    "added AS (\n"                                                                                 \
     "    INSERT INTO %s (version, dirty)\n"                                                        \
     "    SELECT $1, false\n"                                                                       \
     "     WHERE NOT EXISTS (SELECT FROM %s)\n"                                                     \
     "    RETURNING version)\n"                                                                     \
     "SELECT 1 / count(*)\n"                                                                        \
-    "  FROM moved"
+    "  FROM (TABLE moved UNION ALL TABLE added) AS changed"
 
 /* A late file leaves the version: its row is held, and the history asked again. */
 #define SQL_GUARD_LATE                                                                             \
@@ -88,8 +93,8 @@ run_write_sql(struct run *run)
 
     run_forget_sql(run);
     run->sql_guard = memory_printf(SQL_GUARD, ledger->version_table);
-    run->sql_guard_first =
-        memory_printf(SQL_GUARD_FIRST, ledger->version_table, ledger->version_table);
+    run->sql_guard_first = memory_printf(
+        SQL_GUARD_FIRST, ledger->version_table, ledger->version_table, ledger->version_table);
     run->sql_guard_late = memory_printf(SQL_GUARD_LATE, ledger->version_table);
     run->sql_guard_unapplied = memory_printf(SQL_GUARD_UNAPPLIED, ledger->history_table);
     run->sql_lock_table = memory_printf(SQL_LOCK_TABLE, ledger->version_table);
@@ -156,8 +161,12 @@ void
 run_record_failure(struct run *run, const struct step *step, const struct error *failure)
 {
     const struct migration *migration = step->migration;
-    AUTO_STRING char *sql = memory_printf(SQL_RECORD_FAILURE, run->session.ledger.history_table);
     AUTO_STRING char *error = run_error_json(failure);
+    const char *durably = run->session.is_commit_async
+                              ? " RETURNING set_config('synchronous_commit', 'on', true)"
+                              : "";
+    AUTO_STRING char *sql =
+        memory_printf(SQL_RECORD_FAILURE "%s", run->session.ledger.history_table, durably);
     struct error err = ERROR_INIT;
     char version[24];
     char total[24];
@@ -177,6 +186,7 @@ run_record_failure(struct run *run, const struct step *step, const struct error 
 void
 run_tell_started(struct run *run, const struct step *step)
 {
+    run->session.migration = step->migration->name;
     tell(run->listener, &(struct event){
                             .kind = EVENT_MIGRATION_STARTED,
                             .migration = step->migration->name,

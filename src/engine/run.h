@@ -13,7 +13,7 @@
 /* What is known of a step's file before it runs. */
 struct step_script {
     enum script_mode mode;
-    bool has_copy_in;
+    bool has_copy;
     bool has_prepared;
     size_t statements;
     int64_t retry_for_ms; /* -1: no directive */

@@ -45,6 +45,26 @@ warn_all(const struct run *run, char *const warnings[], size_t count)
         tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = warnings[i]});
 }
 
+/* Is the part that an earlier run did still what the file begins with? */
+static bool
+check_resumable(
+    const struct step *step, const char *text, const struct script *script, struct error *err)
+{
+    char checksum[DIGEST_HEX_BYTES] = "";
+
+    if (!step->is_resumed)
+        return true;
+    if (step->statements_done <= script->count)
+        script_checksum(text, script, step->statements_done, checksum);
+    if (step->checksum_done != NULL && strcmp(checksum, step->checksum_done) == 0)
+        return true;
+    error_set(err, ERROR_PLAN,
+        "%s was edited within its first %zu statements, which ran before, outside a transaction",
+        step->migration->up.name, step->statements_done);
+    return error_hint(err, "Put them back as they were and run again: it goes on behind them. "
+                           "Make the change in a new migration.");
+}
+
 /* Read and split every file that is to run, so that what is wrong in one stops all. */
 static bool
 check_scripts(struct run *run, struct error *err)
@@ -62,9 +82,11 @@ check_scripts(struct run *run, struct error *err)
             return false;
         if (!script_parse(file->name, text, size, &script, err))
             return false;
+        if (!check_resumable(&run->plan->steps[i], text, &script, err))
+            return false;
         run->scripts[i] = (struct step_script){
             .mode = run->plan->steps[i].is_resumed ? SCRIPT_ALONE : script.mode,
-            .has_copy_in = script.has_copy_in,
+            .has_copy = script.has_copy,
             .has_prepared = script.has_prepared,
             .statements = script.count,
             .retry_for_ms = script.retry_for_ms,
@@ -89,6 +111,7 @@ tell_start(struct run *run)
                             .has_wanted = run->plan->has_wanted,
                             .wanted = run->plan->wanted,
                             .pending = run->plan->pending,
+                            .planned = run->plan->count,
                             .total = run->catalog->count,
                         });
     warn_all(run, run->catalog->warnings, run->catalog->warnings_count);
@@ -157,7 +180,7 @@ prepare(struct run *run, const struct bounds *bounds, struct error *err)
 static bool
 is_streamed(const struct run *run, size_t index)
 {
-    return run->scripts[index].mode != SCRIPT_ALONE && !run->scripts[index].has_copy_in;
+    return run->scripts[index].mode != SCRIPT_ALONE && !run->scripts[index].has_copy;
 }
 
 /* Apply from the first step that is not done: a stretch through the pipeline, or one by itself. */
@@ -291,18 +314,21 @@ tell_failed(struct run *run, const struct error *err)
 
     if (step == NULL || !run->is_started)
         return;
-    tell(run->listener,
-        &(struct event){
-            .kind = EVENT_MIGRATION_FAILED,
-            .migration = step->migration->name,
-            .version = step->migration->version,
-            .error = err,
-            .has_from = step->has_from,
-            .from = step->from,
-            .text = is_alone ? "It ran outside a transaction: what stands before this statement "
-                               "was kept. Mend the file and run again: it goes on here."
-                             : NULL,
-        });
+
+    AUTO_STRING char *text = memory_printf(
+        "It ran outside a transaction: what stands before this statement was kept, and the version "
+        "is %" PRId64 ", dirty, until the rest is done. Mend the file and run again: it goes on "
+        "here.",
+        step->migration->version);
+    tell(run->listener, &(struct event){
+                            .kind = EVENT_MIGRATION_FAILED,
+                            .migration = step->migration->name,
+                            .version = step->migration->version,
+                            .error = err,
+                            .has_from = step->has_from,
+                            .from = step->from,
+                            .text = is_alone ? text : NULL,
+                        });
 }
 
 bool

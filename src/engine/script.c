@@ -270,15 +270,17 @@ add_statement(struct reading *reading,
     struct statement *statement = ARRAY_ADD(script->statements, script->count, script->capacity);
     struct words words = {first, end};
     statement->offset = (size_t)(first - reading->text);
+    while (isspace((unsigned char)end[-1]))
+        end--;
     statement->size_bytes = (size_t)(end - first);
     statement->line = line_at(reading, statement->offset);
     statement->control = control_of(words);
     statement->is_run_alone = is_run_alone(words);
     statement->is_set_transaction = take_word(&words, "set") && take_word(&words, "transaction");
     script->has_prepared |= is_about_prepared(words);
+    script->has_copy |= piece->is_copy_in || take_word(&(struct words){first, end}, "copy");
     if (!piece->is_copy_in)
         return true;
-    script->has_copy_in = true;
     return take_copy_data(reading, lexer, statement, err);
 }
 
@@ -370,4 +372,17 @@ script_parse(
     *script = parsed;
     parsed = (struct script){0};
     return true;
+}
+
+void
+script_checksum(
+    const char *text, const struct script *script, size_t count, char hex[DIGEST_HEX_BYTES])
+{
+    const struct statement *last = count > 0 ? &script->statements[count - 1] : NULL;
+    size_t size_bytes = 0;
+
+    if (last != NULL)
+        size_bytes = last->is_copy_in ? last->data_offset + last->data_bytes
+                                      : last->offset + last->size_bytes;
+    digest_text(text, size_bytes, hex);
 }

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "adapter/digest.h"
 #include "base/error.h"
 
 enum statement_control {
@@ -51,7 +52,7 @@ struct script {
     size_t capacity;
     enum script_mode mode;
     enum script_alone why_alone;
-    bool has_copy_in;
+    bool has_copy;     /* COPY does not go through a pipeline */
     bool has_prepared; /* it touches the session's prepared statements, as far as one can see */
     int64_t lock_timeout_ms;      /* -1: no directive */
     int64_t statement_timeout_ms; /* -1: no directive */
@@ -73,5 +74,9 @@ MUST_CHECK bool script_parse(const char *file,
     size_t size_bytes,
     struct script *script,
     struct error *err);
+
+/* The checksum of the text up to the end of its first `count` statements. */
+void script_checksum(
+    const char *text, const struct script *script, size_t count, char hex[DIGEST_HEX_BYTES]);
 
 #endif

@@ -23,6 +23,8 @@
 #include "engine/run.h"
 
 enum message_kind {
+    MESSAGE_PREPARE,
+    MESSAGE_SYNC,
     MESSAGE_BEGIN,
     MESSAGE_SETTING,
     MESSAGE_GUARD,

@@ -45,6 +45,7 @@ hear_notice(const struct pg_notice *notice, void *context)
     tell(session->listener, &(struct event){
                                 .kind = EVENT_NOTICE,
                                 .text = notice->message,
+                                .migration = session->migration,
                                 .severity = notice->severity,
                                 .sqlstate = notice->sqlstate,
                                 .detail = notice->detail,
@@ -154,8 +155,10 @@ choose_settings(struct session *session)
     "SELECT name,\n"                                                                               \
     "       pg_is_in_recovery(),\n"                                                                \
     "       current_setting('synchronous_commit'),\n"                                              \
-    "       to_regclass(format('%I.%I', name, $2::text)) IS NOT NULL,\n"                           \
-    "       to_regclass(format('%I.pgstride_history', name)) IS NOT NULL,\n"                       \
+    "       CASE WHEN name IS NOT NULL\n"                                                          \
+    "            THEN to_regclass(format('%I.%I', name, $2::text)) IS NOT NULL END,\n"             \
+    "       CASE WHEN name IS NOT NULL\n"                                                          \
+    "            THEN to_regclass(format('%I.pgstride_history', name)) IS NOT NULL END,\n"         \
     "       CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL\n"     \
     "             AND version() ~ 'linux'\n"                                                       \
     "            THEN set_config('client_connection_check_interval', '1s', false) END\n"           \
@@ -283,6 +286,25 @@ try_lock(struct session *session, bool *is_locked, struct error *err)
     return true;
 }
 
+#define SQL_LOOK_AGAIN "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL"
+
+/* Whoever held the lock before us may have made the tables. */
+static bool
+look_again(struct session *session, struct error *err)
+{
+    struct ledger *ledger = &session->ledger;
+    const char *const values[] = {ledger->version_table, ledger->history_table};
+    AUTO_ROWS struct pg_rows *rows = NULL;
+
+    if (ledger->has_version_table && ledger->has_history_table)
+        return true;
+    if (!pg_query(session->db, SQL_LOOK_AGAIN, ARRAY_LENGTH(values), values, &rows, err))
+        return error_prefix(err, "cannot look for the tables");
+    ledger->has_version_table = pg_rows_boolean(rows, 0, 0);
+    ledger->has_history_table = pg_rows_boolean(rows, 0, 1);
+    return true;
+}
+
 /* A bigint key stands in pg_locks as two halves. */
 #define SQL_HOLDER                                                                                 \
     "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown'), a.usename,\n"              \
@@ -336,7 +358,7 @@ session_lock(struct session *session, struct error *err)
         if (!try_lock(session, &is_locked, err))
             return false;
         if (is_locked)
-            return true;
+            return look_again(session, err);
         int64_t left_ms = until_ms - clock_monotonic_ms();
         if (left_ms <= 0 || clock_monotonic_ms() - said_ms >= SAY_EVERY_MS) {
             if (!describe_holder(session, &holder, err))

@@ -19,6 +19,7 @@ struct session {
     const struct config *config;
     const struct listener *listener;
     struct ledger ledger;
+    const char *migration; /* that runs, for the server's notices; NULL: none */
     bool is_standby;
     bool is_prepared;     /* run_write_sql's prepared statements are there */
     bool is_commit_async; /* synchronous_commit is off here: the last commit must say on */

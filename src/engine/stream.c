@@ -72,6 +72,8 @@ explain(const struct run *run,
         error_prefix(failure, "a deferred constraint, checked at the end");
         error_place(failure, step->migration->up.name, 0, 0);
         return;
+    case MESSAGE_PREPARE:
+    case MESSAGE_SYNC:
     case MESSAGE_SETTING:
     case MESSAGE_RESET:
         error_prefix(failure, "the session could not be reset");
@@ -147,8 +149,13 @@ prepare_statements(struct stream *stream, struct error *err)
         if (!pg_pipeline_prepare(run->session.db, statements[i].name, statements[i].sql, err))
             return false;
         stream->slots[stream->count++] =
-            (struct slot){.kind = MESSAGE_SETTING, .step = stream->next_step};
+            (struct slot){.kind = MESSAGE_PREPARE, .step = stream->next_step};
     }
+
+    /* Their own transaction: a file's BEGIN may name an isolation level. */
+    if (!pg_pipeline_sync(run->session.db, err))
+        return false;
+    stream->slots[stream->count++] = (struct slot){.kind = MESSAGE_SYNC, .step = stream->next_step};
     run->session.is_prepared = true;
     return true;
 }
@@ -214,6 +221,8 @@ take_replies(struct stream *stream, struct error *err)
 
     while (stream->count > 0 && !stream->is_failed) {
         AUTO_REPLY reply = {0};
+        size_t step = stream->slots[stream->head].step;
+        stream->run->session.migration = stream->run->plan->steps[step].migration->name;
         if (!pg_pipeline_receive(stream->run->session.db, wait, &reply, err))
             return false;
         if (reply.kind == PG_REPLY_NONE)

@@ -188,7 +188,7 @@ say_retried(const struct event *event, struct text *message)
 static void
 say_failed(const struct event *event, struct text *message)
 {
-    if (event->error->file[0] == '\0')
+    if (event->error->file[0] == '\0' && event->error->kind != ERROR_INPUT)
         text_printf(message, "%s: ", event->migration);
     wording_error(event->error, message);
     if (event->text != NULL) {
@@ -201,7 +201,10 @@ say_failed(const struct event *event, struct text *message)
         return;
     }
     text_puts(message, "\nNothing of this migration was kept: the database is at ");
-    add_version(message, event->has_from, event->from);
+    if (event->has_from)
+        add_version(message, true, event->from);
+    else
+        text_puts(message, "no version");
     text_puts(message, ", clean.");
     if (event->error->kind == ERROR_DATABASE && !report_is_retryable(event->error))
         text_puts(message, " Mend the file and run again.");

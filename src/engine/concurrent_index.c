@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/concurrent_index.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+#define IS_NAMED(relation)                                                                         \
+    "$1 ~* ('\\m' || regexp_replace(" relation                                                     \
+    ".relname, '([^[:alnum:]_])', '\\\\\\1', 'g') || '\\M')"
+
+#define SQL_INVALID                                                                                \
+    "SELECT format('%%I.%%I', n.nspname, c.relname)\n"                                             \
+    "  FROM pg_index AS i\n"                                                                       \
+    "  JOIN pg_class AS c ON c.oid = i.indexrelid\n"                                               \
+    "  JOIN pg_class AS t ON t.oid = i.indrelid\n"                                                 \
+    "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"                                         \
+    " WHERE NOT i.indisvalid AND c.relkind = 'i'\n"                                                \
+    "   AND NOT EXISTS (SELECT\n"                                                                  \
+    "                     FROM pg_stat_progress_create_index AS p\n"                               \
+    "                    WHERE p.index_relid = c.oid)\n"
+
+#define SQL_LEFT                                                                                   \
+    SQL_INVALID "   AND (" IS_NAMED("c") " OR " IS_NAMED(                                          \
+        "t") ")\n"                                                                                 \
+             "   AND EXISTS (SELECT\n"                                                             \
+             "                 FROM %s AS h\n"                                                     \
+             "                WHERE h.id = $2 AND h.error ? 'invalid_before'\n"                    \
+             "                  AND NOT h.error -> 'invalid_before' @> to_jsonb(c.oid::bigint))"
+
+#define SQL_NAMED SQL_INVALID "   AND " IS_NAMED("c")
+
+static bool
+drop(struct run *run, const char *index, struct error *err)
+{
+    AUTO_STRING char *sql = memory_printf("DROP INDEX CONCURRENTLY IF EXISTS %s", index);
+    AUTO_STRING char *text = memory_printf(
+        "dropping the invalid index %s, which an earlier try left, to build it anew", index);
+    AUTO_REPLY reply = {0};
+
+    tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
+    if (!pg_run(run->session.db, sql, &reply, err))
+        return false;
+    if (reply.kind != PG_REPLY_FAILED)
+        return true;
+    *err = reply.error;
+    return error_prefix(err, "cannot drop the invalid index %s", index);
+}
+
+bool
+concurrent_index_sweep(struct run *run, const char *attempt_id, const char *sql, struct error *err)
+{
+    AUTO_STRING char *query = memory_printf(SQL_LEFT, run->session.ledger.history_table);
+    const char *const values[] = {sql, attempt_id};
+    AUTO_ROWS struct pg_rows *rows = NULL;
+
+    if (!pg_query(run->session.db, query, ARRAY_LENGTH(values), values, &rows, err))
+        return error_prefix(err, "cannot look for invalid indexes");
+    for (size_t i = 0; i < pg_rows_count(rows); i++) {
+        if (!drop(run, pg_rows_text(rows, i, 0), err))
+            return false;
+    }
+    return true;
+}
+
+bool
+concurrent_index_check(struct run *run, const char *sql, struct error *err)
+{
+    AUTO_STRING char *query = memory_printf(SQL_NAMED);
+    const char *const values[] = {sql};
+    AUTO_ROWS struct pg_rows *rows = NULL;
+
+    if (!pg_query(run->session.db, query, ARRAY_LENGTH(values), values, &rows, err))
+        return error_prefix(err, "cannot look for invalid indexes");
+    if (pg_rows_count(rows) == 0)
+        return true;
+    error_set(err, ERROR_DATABASE, "the index %s is not valid: an earlier build of it failed",
+        pg_rows_text(rows, 0, 0));
+    return error_hint(err, "DROP INDEX CONCURRENTLY %s; then run again.", pg_rows_text(rows, 0, 0));
+}

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""SIGTERM and SIGINT: the run ends soon, leaves nothing half done, and says so."""
+
+import signal
+import time
+
+from database.case import DatabaseCase, lock_key
+from support.cluster import free_port
+
+SLOW = {
+    "1_a.up.sql": "CREATE TABLE a ();",
+    "2_b.up.sql": "CREATE TABLE b ();\nSELECT pg_sleep(60);\n",
+    "3_c.up.sql": "CREATE TABLE c ();",
+}
+
+
+class Stop(DatabaseCase):
+    def stop(self, process, number=signal.SIGTERM):
+        """Ask it to end: its Result, that came within the eight seconds that there are."""
+        process.send_signal(number)
+        begun = time.monotonic()
+        result = self.finish(process, timeout=20)
+        self.assertLess(time.monotonic() - begun, 8)
+        return result
+
+    def test_in_a_long_statement(self):
+        for number, name in ((signal.SIGTERM, "SIGTERM"), (signal.SIGINT, "SIGINT")):
+            with self.subTest(name):
+                self.psql("DROP TABLE IF EXISTS a, schema_migrations, pgstride_history")
+                process = self.start_up(SLOW)
+                self.wait_for_statement("pg_sleep(60)")
+                self.assert_log(self.stop(process, number), f"""
+                    <time> INFO  3 of 3 migrations pending on <database> at 127.0.0.1: none -> 3
+                    <time> INFO  1_a applied in <duration> (1 statement); current version is 1
+                    <time> ERROR 2_b: stopped by {name}
+                                       Nothing of this migration was kept: the database is at 1, clean.
+                    <time> ERROR failed: 1 of 3 applied in <duration>; none -> 1 (wanted 3); a retry may help
+                """, status=1)
+                self.assertEqual("a", self.tables())
+                self.assertEqual("1|f", self.version())
+                self.assertEqual("0", self.psql(
+                    "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'"
+                    " AND pid <> pg_backend_pid() AND state = 'active'"))
+
+    def test_the_next_run_goes_on(self):
+        process = self.start_up(SLOW)
+        self.wait_for_statement("pg_sleep(60)")
+        self.stop(process)
+        self.assert_good(self.up({**SLOW, "2_b.up.sql": "CREATE TABLE b ();"}))
+        self.assertEqual("3|f", self.version())
+
+    def test_in_copied_data_and_outside_a_transaction(self):
+        for name, text in (
+            ("with copied data",
+             "CREATE TABLE b (n int);\nCOPY b FROM stdin;\n1\n\\.\nSELECT pg_sleep(60);\n"),
+            ("outside", "-- pgstride: no-transaction\nCREATE TABLE IF NOT EXISTS b ();\n"
+                        "SELECT pg_sleep(60);\n"),
+        ):
+            with self.subTest(name):
+                self.psql("DROP TABLE IF EXISTS a, b, c, schema_migrations, pgstride_history")
+                process = self.start_up({**SLOW, "2_b.up.sql": text})
+                self.wait_for_statement("pg_sleep(60)")
+                result = self.stop(process)
+                self.assertEqual(1, result.status)
+                self.assertIn(" ERROR 2_b: stopped by SIGTERM\n", result.stdout)
+                is_kept = name == "outside"
+                self.assertEqual("a b" if is_kept else "a", self.tables())
+                self.assertEqual("2|t" if is_kept else "1|f", self.version())
+                self.assert_good(self.up({**SLOW, "2_b.up.sql": text.replace("60", "0")},
+                                         "--drift", "warn"))
+                self.assertEqual("3|f", self.version())
+
+    def test_while_it_waits_for_the_lock(self):
+        self.session(f"SELECT pg_advisory_lock({lock_key('/' + self.dbname)});")
+        process = self.start_up(SLOW)
+        self.wait_until("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgstride'"
+                        " AND datname = current_database()", "1")
+        time.sleep(0.3)
+        self.assert_log(self.stop(process), """
+            <time> WARN  waiting for the migration lock, held by pid <pid> (psql, postgres), idle, connected for <duration>; up to <duration> more
+            <time> ERROR stopped by SIGTERM
+            <time> ERROR failed: nothing was applied; a retry may help
+        """, status=1)
+        self.assertEqual("", self.psql("SELECT to_regclass('schema_migrations')"))
+
+    def test_while_it_waits_for_the_database(self):
+        port = free_port()
+        process = self.start_up(SLOW, database=f"postgres://u:p@127.0.0.1:{port}/db")
+        line = process.stdout.readline()
+        self.assertIn(" WARN  waiting for the database, up to ", line)
+        time.sleep(0.2)
+        result = self.stop(process)
+        self.assert_log(result, """
+            <time> ERROR stopped by SIGTERM
+            <time> ERROR failed: nothing was applied; a retry may help
+        """, status=1)
+
+    def test_while_it_waits_for_another_try(self):
+        self.psql("CREATE TABLE t ()")
+        self.session("BEGIN; LOCK TABLE t;")
+        process = self.start_up({"1_a.up.sql": "ALTER TABLE t ADD COLUMN a int;"},
+                                "--ddl-lock-timeout", "10ms")
+        self.assertTrue(any("; try 5 in " in line for line in process.stdout))
+        result = self.stop(process)
+        self.assertEqual(1, result.status)
+        self.assertIn(" ERROR 1_a: stopped by SIGTERM\n", result.stdout)
+        self.assertIn("; a retry may help\n", result.stdout)
+
+    def test_a_second_signal_ends_it_at_once(self):
+        process = self.start_up(SLOW)
+        self.wait_for_statement("pg_sleep(60)")
+        process.send_signal(signal.SIGSTOP)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        begun = time.monotonic()
+        result = self.finish(process, timeout=20)
+        self.assertLess(time.monotonic() - begun, 2)
+        self.assertNotEqual(0, result.status)
+
+    def test_sigtstp_is_ignored(self):
+        process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(1);"})
+        self.wait_for_statement("pg_sleep(1)")
+        process.send_signal(signal.SIGTSTP)
+        self.assert_good(self.finish(process, timeout=20))
+
+    def test_a_reader_that_went_away_does_not_stop_a_migration(self):
+        process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(1);",
+                                 "2_b.up.sql": "CREATE TABLE b ();"})
+        self.wait_for_statement("pg_sleep(1)")
+        process.stdout.close()
+        process.wait(20)
+        self.assertEqual(0, process.returncode)
+        self.assertEqual("2|f", self.version())

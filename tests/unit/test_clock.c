@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapter/clock.h"
+
+#include "unit.h"
+
+static void
+a_moment_is_written_in_utc_with_milliseconds(UNUSED void **state)
+{
+    static const struct {
+        int64_t unix_ms;
+        const char *text;
+    } TABLE[] = {
+        {0, "1970-01-01T00:00:00.000Z"},
+        {1, "1970-01-01T00:00:00.001Z"},
+        {-1, "1969-12-31T23:59:59.999Z"},
+        {1680341400083, "2023-04-01T09:30:00.083Z"},
+        {951782400000, "2000-02-29T00:00:00.000Z"},
+        {253402300799999, "9999-12-31T23:59:59.999Z"},
+        {253402300800000, "9999-12-31T23:59:59.999Z"},
+        {INT64_MAX, "9999-12-31T23:59:59.999Z"},
+        {INT64_MIN, "0000-01-01T00:00:00.000Z"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(TABLE); i++) {
+        char text[CLOCK_UTC_BYTES];
+
+        clock_format_utc(TABLE[i].unix_ms, text);
+        assert_string_equal(text, TABLE[i].text);
+    }
+}
+
+static void
+time_goes_forward(UNUSED void **state)
+{
+    int64_t us = clock_monotonic_us();
+    int64_t ms = clock_monotonic_ms();
+
+    assert_true(clock_monotonic_us() >= us);
+    assert_true(clock_monotonic_ms() >= ms);
+    assert_true(ms >= us / 1000);
+    assert_true(clock_unix_ms() > 1680341400083);
+}
+
+static void
+a_jitter_stays_below_its_limit_and_comes_everywhere(UNUSED void **state)
+{
+    enum { BELOW = 4, TRIES = 2000 };
+    size_t seen[BELOW] = {0};
+
+    for (size_t i = 0; i < TRIES; i++) {
+        uint32_t drawn = clock_jitter(BELOW);
+        assert_true(drawn < BELOW);
+        seen[drawn]++;
+    }
+    for (size_t i = 0; i < BELOW; i++)
+        assert_true(seen[i] > TRIES / BELOW / 2);
+    assert_int_equal(clock_jitter(0), 0);
+    assert_int_equal(clock_jitter(1), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_moment_is_written_in_utc_with_milliseconds),
+        cmocka_unit_test(time_goes_forward),
+        cmocka_unit_test(a_jitter_stays_below_its_limit_and_comes_everywhere),
+    };
+
+    return RUN_TESTS(tests);
+}
