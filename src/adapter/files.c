@@ -115,6 +115,7 @@ fail_open(const char *name, bool is_link, int code, struct error *err)
 
 static bool
 read_descriptor(int descriptor,
+    bool is_regular_wanted,
     const char *name,
     size_t ceiling_bytes,
     char **content,
@@ -127,6 +128,8 @@ read_descriptor(int descriptor,
         return error_set(err, ERROR_INPUT, "cannot read %s: %s", name, strerror(errno));
     if (S_ISDIR(status.st_mode))
         return error_set(err, ERROR_INPUT, "%s is a folder, not a file", name);
+    if (is_regular_wanted && !S_ISREG(status.st_mode))
+        return error_set(err, ERROR_INPUT, "%s is not a regular file", name);
 
     size_t capacity = status.st_size > 0 ? (size_t)status.st_size + 1 : 4096;
     if (capacity > ceiling_bytes)
@@ -175,7 +178,7 @@ folder_read(const struct folder *folder,
                        S_ISLNK(status.st_mode);
         return fail_open(name, is_link, code, err);
     }
-    return read_descriptor(descriptor, name, ceiling_bytes, content, size_bytes, err);
+    return read_descriptor(descriptor, true, name, ceiling_bytes, content, size_bytes, err);
 }
 
 bool
@@ -186,7 +189,7 @@ file_read(
 
     if (descriptor < 0)
         return fail_open(path, false, errno, err);
-    return read_descriptor(descriptor, path, ceiling_bytes, content, size_bytes, err);
+    return read_descriptor(descriptor, false, path, ceiling_bytes, content, size_bytes, err);
 }
 
 bool

@@ -135,16 +135,16 @@ cli_run(int argc, char *argv[], char *environment[])
         .labels = labels,
     };
 
-    bool is_good = is_read;
-    if (is_read && config.is_help)
+    bool is_good = is_read || config.is_help || config.is_version;
+    if (config.is_help)
         print_help();
-    else if (is_read && config.is_version)
+    else if (config.is_version)
         puts("pgstride " PGSTRIDE_VERSION);
     else if (is_read)
         is_good = run_command(command, &config, &line, &log, &platform, &err);
     is_good = flush_answer(&err) && is_good;
     if (!is_good && err.kind != ERROR_NONE)
-        narrate_error(&log, &err);
+        narrate_failure(&log, command != NULL && !command->is_answer, &err);
     secret_forget_all();
     return is_good ? 0 : 1;
 }

@@ -97,6 +97,19 @@ read_choice(const char *choices, const char *value, int *chosen)
     return false;
 }
 
+/* A flag of one of two names for the same thing puts the other aside. */
+static void
+put_aside(const struct option *option, struct config *config)
+{
+    if (option->offset == FIELD(path)) {
+        free(config->source);
+        config->source = NULL;
+    } else if (option->offset == FIELD(source)) {
+        free(config->path);
+        config->path = NULL;
+    }
+}
+
 static bool
 set_value(const struct option *option, const char *value, struct config *config, struct error *err)
 {
@@ -282,6 +295,7 @@ read_flag(const char *flag,
         value = next;
         *is_next_used = true;
     }
+    put_aside(option, config);
     return set_value(option, value, config, err) || error_prefix(err, "--%s", option->name);
 }
 
@@ -298,6 +312,40 @@ add_word(const char *word, struct command_line *line, struct error *err)
     return true;
 }
 
+/* Keep the first error of several. */
+static void
+keep_first(struct error *first, const struct error *next)
+{
+    if (first->kind == ERROR_NONE)
+        *first = *next;
+}
+
+static void
+read_arguments(int argc,
+    char *const argv[],
+    struct config *config,
+    struct command_line *line,
+    struct error *first)
+{
+    bool is_words_only = false;
+
+    for (int i = 1; i < argc; i++) {
+        struct error err = ERROR_INIT;
+        bool is_next_used = false;
+        bool is_flag = !is_words_only && argv[i][0] == '-' && argv[i][1] != '\0';
+        const char *next = i + 1 < argc ? argv[i + 1] : NULL;
+        if (is_flag && strcmp(argv[i], "--") == 0) {
+            is_words_only = true;
+            continue;
+        }
+        bool is_read = is_flag ? read_flag(argv[i], next, config, &is_next_used, &err)
+                               : add_word(argv[i], line, &err);
+        if (!is_read)
+            keep_first(first, &err);
+        i += is_next_used;
+    }
+}
+
 bool
 options_read(int argc,
     char *const argv[],
@@ -306,32 +354,21 @@ options_read(int argc,
     struct command_line *line,
     struct error *err)
 {
-    bool is_words_only = false;
+    struct error first = ERROR_INIT;
+    struct error next = ERROR_INIT;
 
     *line = (struct command_line){0};
-    if (!check_variables(environment, err))
-        return false;
+    if (!check_variables(environment, &next))
+        keep_first(&first, &next);
     for (size_t i = 0; i < ARRAY_LENGTH(OPTIONS); i++) {
-        if (!read_environment(&OPTIONS[i], environment, config, err))
-            return false;
+        if (!read_environment(&OPTIONS[i], environment, config, &next))
+            keep_first(&first, &next);
     }
-    for (int i = 1; i < argc; i++) {
-        bool is_next_used = false;
-        bool is_flag = !is_words_only && argv[i][0] == '-' && argv[i][1] != '\0';
-        if (is_flag && strcmp(argv[i], "--") == 0) {
-            is_words_only = true;
-            continue;
-        }
-        if (!is_flag) {
-            if (!add_word(argv[i], line, err))
-                return false;
-            continue;
-        }
-        if (!read_flag(argv[i], i + 1 < argc ? argv[i + 1] : NULL, config, &is_next_used, err))
-            return false;
-        i += is_next_used;
-    }
-    return true;
+    read_arguments(argc, argv, config, line, &first);
+    if (first.kind == ERROR_NONE)
+        return true;
+    *err = first;
+    return false;
 }
 
 void

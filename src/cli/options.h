@@ -24,7 +24,10 @@ void options_default(struct config *config);
  * Read the environment (a vector as `environ`), then the arguments over it.
  * Options stand before or after the command, with one dash or two.
  *
- * Errors   ERROR_USAGE: an unknown option or PGSTRIDE_ variable, a missing or
+ * What can be read is read, also when something else cannot, so that the error
+ * is told in the form that was asked for, and --help always helps.
+ *
+ * Errors   ERROR_USAGE, the first of them: an unknown option or PGSTRIDE_ variable, a missing or
  *          bad value, a secret's file that cannot be read.
  */
 MUST_CHECK bool options_read(int argc,

@@ -61,3 +61,14 @@ narrator_finish(struct narrator *narrator, const struct error *err)
     log_write(narrator->log, err == NULL ? LOG_INFO : LOG_ERROR, "run.finished",
         text_string(&message), fields);
 }
+
+void
+narrate_failure(const struct log *log, bool is_run, const struct error *err)
+{
+    AUTO_NARRATOR narrator = {0};
+
+    narrate_error(log, err);
+    narrator_init(&narrator, log);
+    if (is_run)
+        narrator_finish(&narrator, err);
+}

@@ -23,6 +23,9 @@ struct listener narrator_listener(struct narrator *narrator);
 /* Log an error that is not a migration's. */
 void narrate_error(const struct log *log, const struct error *err);
 
+/* The same for a command that did not begin; of a run, `is_run`, with its run.finished. */
+void narrate_failure(const struct log *log, bool is_run, const struct error *err);
+
 /* The end: run.finished, with the summary. `err` is NULL for a success. */
 void narrator_finish(struct narrator *narrator, const struct error *err);
 

@@ -203,7 +203,7 @@ record_progress(struct alone *alone, struct error *err)
     const char *const values[] = {alone->attempt_id, done, alone->checksum_done};
 
     snprintf(done, sizeof(done), "%zu", alone->done);
-    return command(alone, memory_printf(SQL_PROGRESS, alone->run->session.ledger.history_table), 2,
+    return command(alone, memory_printf(SQL_PROGRESS, alone->run->session.ledger.history_table), 3,
         values, err);
 }
 

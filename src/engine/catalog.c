@@ -299,6 +299,8 @@ catalog_load(
         return false;
     if (loaded->count == 0) {
         error_set(err, ERROR_INPUT, "the migrations folder %s holds no migration", path);
+        if (loaded->warnings_count > 0)
+            return error_hint(err, "%s.", loaded->warnings[0]);
         return error_hint(err, "A migration's file is named VERSION_TITLE.up.sql.");
     }
     for (size_t i = 0; i < loaded->count; i++) {

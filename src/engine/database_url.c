@@ -66,31 +66,39 @@ fail_unescaped(struct error *err)
         "the URL and give it in PGPASSWORD.");
 }
 
+/* Does the `@` at `at` stand in the value of a parameter of libpq's, such as user=me@there? */
+static bool
+is_in_parameter(const char *query, const char *at)
+{
+    const char *start = query + 1;
+
+    for (const char *amp = start; amp < at; amp++)
+        start = *amp == '&' ? amp + 1 : start;
+    const char *equals = memchr(start, '=', (size_t)(at - start));
+    if (equals == NULL)
+        return false;
+    AUTO_STRING char *name = memory_copy(start, (size_t)(equals - start));
+    return pg_is_parameter(name);
+}
+
 /*
- * A raw special character in a password moves the URL's borders: what comes
- * before the first `@` then holds a `/`, `?` or `#`, or a second `@` follows.
+ * A raw special character in a password moves the URL's borders: a second `@`
+ * follows, or a `/`, `?` or `#` comes before the first.
  */
 static bool
 has_unescaped(const char *after_scheme)
 {
-    size_t to_at = strcspn(after_scheme, "@");
-    size_t to_border = strcspn(after_scheme, "/?#");
+    const char *at = strchr(after_scheme, '@');
+    const char *border = after_scheme + strcspn(after_scheme, "/?#");
+    const char *query = strchr(after_scheme, '?');
 
-    if (after_scheme[to_at] == '\0')
-        return strchr(after_scheme, '#') != NULL;
-    if (to_border > to_at) { /* user information, as it should be */
-        const char *host = after_scheme + to_at + 1;
-        size_t to_query = strcspn(host, "?");
-        return memchr(host, '@', to_query) != NULL || memchr(host, '#', strlen(host)) != NULL;
-    }
-
-    /* A border before the `@`: host:port/path?user=me@there, or user:pass/word@host? */
-    const char *colon = memchr(after_scheme, ':', to_border);
-    if (after_scheme[0] == '[' || colon == NULL)
-        return memchr(after_scheme, '?', to_at) == NULL;
-    size_t digits = strspn(colon + 1, "0123456789,");
-    bool is_port = colon + 1 + digits == after_scheme + to_border;
-    return !is_port || memchr(after_scheme, '?', to_at) == NULL;
+    if (strchr(after_scheme, '#') != NULL)
+        return true;
+    if (at == NULL)
+        return false;
+    if (strchr(at + 1, '@') != NULL)
+        return true;
+    return border < at && (query == NULL || query > at || !is_in_parameter(query, at));
 }
 
 static bool

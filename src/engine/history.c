@@ -161,9 +161,7 @@ add_attempt(struct history *history, const struct pg_rows *rows, size_t row, int
 static bool
 fail_version(const struct ledger *ledger, struct error *err)
 {
-    error_prefix(err, "cannot read %s%s%s", ledger->version_table,
-        ledger->has_history_table ? " and " : "",
-        ledger->has_history_table ? ledger->history_table : "");
+    error_prefix(err, "cannot read %s", ledger->version_table);
     if (error_is_sqlstate(err, "42703"))
         error_hint(err, "The table belongs to another tool. Name one for us in the URL: "
                         "x-migrations-table=pgstride_migrations.");

@@ -72,7 +72,7 @@ report_finish(struct report *report, const struct error *err, int64_t now_ms)
 bool
 report_is_retryable(const struct error *err)
 {
-    static const char *const CODES[] = {"08", "40", "53", "55P03", "55006", "57P"};
+    static const char *const CODES[] = {"08", "40", "53", "55P03", "55006", "57"};
 
     switch (err->kind) {
     case ERROR_CONNECTION:

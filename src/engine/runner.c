@@ -15,7 +15,8 @@
 
 enum {
     RECONNECTS_MAX = 5, /* without a migration done in between */
-    REPLANS_MAX = 20,
+    RECONNECT_MS = 50,  /* doubled each time */
+    REPLANS_MAX = 100,
     FIRST_RETRY_MS = 500,
     LONGEST_RETRY_MS = 30 * 1000,
 };
@@ -208,7 +209,7 @@ is_lost_race(const struct error *err)
 
 /* How often and how long one migration has been tried. */
 struct patience {
-    size_t step;
+    int64_t version;
     size_t tries;
     int64_t until_ms;
 };
@@ -221,9 +222,9 @@ wait_for_retry(struct run *run, struct patience *patience, struct error *err)
     int64_t now_ms = clock_monotonic_ms();
     struct error failure = *err;
 
-    if (patience->tries == 0 || patience->step != run->applied) {
+    if (patience->tries == 0 || patience->version != step->migration->version) {
         int64_t directive_ms = run->scripts[run->applied].retry_for_ms;
-        *patience = (struct patience){.step = run->applied,
+        *patience = (struct patience){.version = step->migration->version,
             .until_ms = now_ms + (directive_ms >= 0 ? directive_ms : run->config->retry_for_ms)};
     }
     patience->tries++;
@@ -281,10 +282,8 @@ do_without_prepared(struct run *run, const struct error *err)
 }
 
 static bool
-apply_all(struct run *run, struct error *err)
+apply_all(struct run *run, struct patience *patience, struct error *err)
 {
-    struct patience patience = {0};
-
     while (run->applied < run->plan->count) {
         if (apply_stretch(run, err))
             continue;
@@ -292,12 +291,14 @@ apply_all(struct run *run, struct error *err)
             return false;
         if (take_out_of_transaction(run, err) || do_without_prepared(run, err))
             continue;
-        if (run->scripts[run->applied].mode != SCRIPT_ALONE) {
-            if (is_lost_race(err) && wait_for_retry(run, &patience, err))
-                continue;
-            if (err->kind == ERROR_DATABASE)
-                run_record_failure(run, &run->plan->steps[run->applied], err);
+        bool is_alone = run->scripts[run->applied].mode == SCRIPT_ALONE;
+        if (is_lost_race(err) && wait_for_retry(run, patience, err)) {
+            if (is_alone)
+                return error_set(err, ERROR_MOVED, "to be tried again");
+            continue;
         }
+        if (!is_alone && err->kind == ERROR_DATABASE)
+            run_record_failure(run, &run->plan->steps[run->applied], err);
         return false;
     }
     return true;
@@ -344,16 +345,17 @@ runner_up(const struct config *config,
     struct bounds bounds = {.limit = limit};
     size_t reconnects = 0;
     size_t replans = 0;
+    struct patience patience = {0};
 
     for (;;) {
         bool is_prepared = prepare(&run, &bounds, err);
         if (is_prepared && bounds.limit > 0 && run.plan->count > 0)
             bounds = (struct bounds){
                 .has_last = true, .last = run.plan->steps[run.plan->count - 1].migration->version};
-        if (is_prepared && apply_all(&run, err))
+        if (is_prepared && apply_all(&run, &patience, err))
             return true;
         if (run.applied > 0)
-            reconnects = 0;
+            reconnects = replans = 0;
         if (err->kind == ERROR_MOVED && replans++ < REPLANS_MAX)
             continue;
         bool is_lost = err->kind == ERROR_CONNECTION && run.session.db != NULL && run.is_started;
@@ -364,5 +366,9 @@ runner_up(const struct config *config,
         error_prefix(err, "connecting again");
         tell(listener, &(struct event){.kind = EVENT_WARNING, .text = err->message});
         session_close(&run.session);
+        if (!signals_sleep(RECONNECT_MS << reconnects, err)) {
+            tell_failed(&run, err);
+            return false;
+        }
     }
 }

@@ -22,6 +22,7 @@ enum {
 };
 
 const char *const SESSION_RESETS[] = {
+    "CLOSE ALL",
     "RESET SESSION AUTHORIZATION",
     "RESET ROLE",
     "RESET ALL",

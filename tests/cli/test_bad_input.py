@@ -91,9 +91,8 @@ class BadInput(Case):
         folder = self.folder({"create_users.sql": GOOD, "V1__orders.sql": GOOD})
         result = self.up(folder)
         self.assertEqual(1, result.status)
-        self.assertIn(f" WARN  create_users.sql {NEAR_MISS}\n", result.stdout)
-        self.assertIn(f" WARN  V1__orders.sql {NEAR_MISS}\n", result.stdout)
         self.assertIn(" ERROR the migrations folder ", result.stdout)
+        self.assertIn(f" hint: V1__orders.sql {NEAR_MISS}.\n", result.stdout)
         self.assert_untouched()
 
     def test_no_path_means_migrations_beside_us(self):

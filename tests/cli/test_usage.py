@@ -30,6 +30,8 @@ class UsageCase(Case):
         lines = [f"<time> ERROR {message}"]
         if hint is not None:
             lines.append(" " * 19 + f"hint: {hint}")
+        if stream == "stdout": # the log of a run ends with its summary
+            lines.append("<time> ERROR failed: nothing was applied; a retry will not help")
         self.assertEqual("", result.stdout if stream == "stderr" else result.stderr)
         self.assertMultiLineEqual(
             "\n".join(lines) + "\n", self.normalise(getattr(result, stream)))

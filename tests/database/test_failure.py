@@ -82,7 +82,7 @@ class FailingMigration(DatabaseCase):
             <time> ERROR 1_a.up.sql:1:8: column "nope" does not exist (42703)
                                1 | SELECT nope;
                                  |        ^
-                               Nothing of this migration was kept: the database is at none, clean. Mend the file and run again.
+                               Nothing of this migration was kept: the database is at no version, clean. Mend the file and run again.
             <time> ERROR failed: 0 of 1 applied in <duration>; none -> none (wanted 1); a retry will not help
         """, status=1)
         self.assertEqual("", self.version())
@@ -130,7 +130,7 @@ class FailingMessage(DatabaseCase):
             (lines[0], lines[-1]),
         )
         self.assertEqual(
-            " " * 19 + "Nothing of this migration was kept: the database is at none, clean."
+            " " * 19 + "Nothing of this migration was kept: the database is at no version, clean."
             " Mend the file and run again.", lines[-2])
         first, *others = lines[1:-2]
         shown = [first.removeprefix("<time> ERROR ")]

@@ -258,6 +258,7 @@ class OtherTables(GolangMigrate):
                 self.assert_log(self.up(FILES, database=database), """
                     <time> ERROR x-migrations-table is not a quoted name
                                        hint: Write "table" or "schema"."table", percent-encoded.
+                    <time> ERROR failed: nothing was applied; a retry will not help
                 """, status=1)
 
     def test_a_schema_for_the_table_that_is_not_there(self):

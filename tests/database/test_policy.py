@@ -216,7 +216,7 @@ class TimeLimits(DatabaseCase):
         <time> INFO  1 of 1 migration pending on <database> at 127.0.0.1: none -> 1
         <time> ERROR 1_slow.up.sql:{0}:1: canceling statement due to statement timeout (57014)
                            {0} | SELECT pg_sleep(20);
-                           Nothing of this migration was kept: the database is at none, clean.
+                           Nothing of this migration was kept: the database is at no version, clean.
         <time> ERROR failed: 0 of 1 applied in <duration>; none -> none (wanted 1); a retry may help
     """
 

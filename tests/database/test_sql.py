@@ -170,7 +170,7 @@ class OutsideATransaction(DatabaseCase):
         failure = """
             <time> ERROR 2_n.up.sql:4:1: division by zero (22012)
                                4 | INSERT INTO b SELECT 1 / count(*) FROM pg_class WHERE relname = 'c';
-                               It ran outside a transaction: what stands before this statement was kept. Mend the file and run again: it goes on here.
+                               It ran outside a transaction: what stands before this statement was kept, and the version is 2, dirty, until the rest is done. Mend the file and run again: it goes on here.
         """
         self.assert_log(self.up(files), f"""
             <time> INFO  3 of 3 migrations pending on <database> at 127.0.0.1: none -> 3
@@ -213,8 +213,8 @@ class OutsideATransaction(DatabaseCase):
         self.assertEqual(1, self.up({"1_n.up.sql": self.FAILING}).status)
         edited = self.FAILING.replace("CREATE TABLE a ();", "CREATE TABLE other ();")
         self.assert_log(self.up({"1_n.up.sql": edited}), """
-            <time> ERROR 1_n.up.sql was edited after its first 2 of 4 statements had run outside a transaction
-                               hint: Put the file back as it was, run again, and make the change in a new migration.
+            <time> ERROR 1_n.up.sql was edited within its first 2 statements, which ran before, outside a transaction
+                               hint: Put them back as they were and run again: it goes on behind them. Make the change in a new migration.
             <time> ERROR failed: nothing was applied; a retry will not help
         """, status=1)
 
@@ -251,7 +251,7 @@ class Session(DatabaseCase):
         " WHERE name NOT IN ('transaction_isolation', 'transaction_read_only')\n"
         " UNION SELECT 'role', current_user UNION SELECT 'session', session_user\n"
         " UNION SELECT 'custom', coalesce(current_setting('my.custom', true), '')\n"
-        " UNION SELECT 'prepared', count(*)::text FROM pg_prepared_statements\n"
+        " UNION SELECT 'prepared', count(*)::text FROM pg_prepared_statements WHERE name NOT LIKE 'pgstride%'\n"
         " UNION SELECT 'temporary', count(*)::text FROM pg_class WHERE relpersistence = 't'\n"
         " UNION SELECT 'cursors', count(*)::text FROM pg_cursors WHERE is_holdable\n"
     )

@@ -255,7 +255,7 @@ class Bulk(DatabaseCase):
             <time> ERROR 1_many.up.sql:10000:8: column "nope" does not exist (42703)
                                10000 | SELECT nope;
                                      |        ^
-                               Nothing of this migration was kept: the database is at none, clean. Mend the file and run again.
+                               Nothing of this migration was kept: the database is at no version, clean. Mend the file and run again.
             <time> ERROR failed: 0 of 1 applied in <duration>; none -> none (wanted 1); a retry will not help
         """, status=1)
 

@@ -256,7 +256,7 @@ a_failure_says_what_where_why_and_what_was_kept(UNUSED void **state)
         {{.kind = EVENT_MIGRATION_FAILED, .migration = "2_b", .version = 2, .error = &LOCK_ERROR},
             "2_b.up.sql:3:1: canceling statement due to lock timeout (55P03)\n"
             "3 | ALTER TABLE t\n"
-            "Nothing of this migration was kept: the database is at none, clean.",
+            "Nothing of this migration was kept: the database is at no version, clean.",
             "{\"migration\":\"2_b\",\"version\":2,\"error\":{"
             "\"message\":\"canceling statement due to lock timeout\",\"sqlstate\":\"55P03\","
             "\"file\":\"2_b.up.sql\",\"line\":3,\"column\":1,\"source\":\"ALTER TABLE t\","
