@@ -149,6 +149,8 @@ read_descriptor(int descriptor,
         if (got == 0)
             break;
         size += (size_t)got;
+        if (S_ISREG(status.st_mode) && size == (size_t)status.st_size && size < capacity)
+            break; /* asked for more than it holds, and got it all */
         if (size > ceiling_bytes) {
             error_set(err, ERROR_INPUT, "%s is larger than %zu MiB", name, ceiling_bytes >> 20);
             return error_hint(err, "Raise the ceiling with --max-file-size, or split the file.");

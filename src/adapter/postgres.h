@@ -29,7 +29,6 @@ typedef void pg_notice_handler(const struct pg_notice *notice, void *context);
 /* Where to connect. */
 struct pg_target {
     const char *conninfo; /* a URL, key=value words, or NULL: libpq's own environment */
-    int64_t attempt_ms;   /* the time that one attempt may take */
     pg_notice_handler *on_notice;
     void *notice_context;
 };
@@ -44,13 +43,19 @@ bool pg_is_parameter(const char *name);
 char *pg_conninfo_value(const char *conninfo, const char *name);
 
 /*
- * One attempt to connect.
+ * Begin one attempt to connect, without waiting: the server works on it while
+ * we do something else. The result is for pg_connect_finish, or pg_close.
+ */
+struct pg *pg_connect_start(const struct pg_target *target);
+
+/*
+ * Finish the attempt. On failure `*pg` is closed, and NULL.
  *
  * Errors   ERROR_CONNECTION: a server that is not up yet, `*is_worth_waiting`;
  *          ERROR_REFUSED: it said no; ERROR_STOPPED.
  */
-MUST_CHECK bool pg_connect(
-    const struct pg_target *target, struct pg **pg, bool *is_worth_waiting, struct error *err);
+MUST_CHECK bool pg_connect_finish(
+    struct pg **pg, int64_t attempt_ms, bool *is_worth_waiting, struct error *err);
 void pg_close(struct pg *pg);
 void pg_release(struct pg **pg);
 #define AUTO_PG __attribute__((cleanup(pg_release)))

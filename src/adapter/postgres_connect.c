@@ -123,7 +123,7 @@ static bool
 finish_connecting(PGconn *connection, int64_t attempt_ms, ConnStatusType *phase, struct error *err)
 {
     int64_t until_ms = clock_monotonic_ms() + attempt_ms;
-    PostgresPollingStatusType want = PGRES_POLLING_WRITING;
+    PostgresPollingStatusType want = PGRES_POLLING_WRITING; /* whatever was polled before */
 
     while (PQstatus(connection) != CONNECTION_BAD) {
         if (want == PGRES_POLLING_OK)
@@ -297,12 +297,10 @@ add_connection_hint(struct error *err)
     }
 }
 
-bool
-pg_connect(
-    const struct pg_target *target, struct pg **pg, bool *is_worth_waiting, struct error *err)
+struct pg *
+pg_connect_start(const struct pg_target *target)
 {
-    AUTO_PG struct pg *opened = memory_new(sizeof(*opened));
-    ConnStatusType phase = CONNECTION_NEEDED;
+    struct pg *opened = memory_new(sizeof(*opened));
 
     opened->on_notice = target->on_notice;
     opened->notice_context = target->notice_context;
@@ -311,12 +309,20 @@ pg_connect(
         memory_resize(NULL, SIZE_MAX / 2); /* out of memory: says so and exits */
     PQsetErrorVerbosity(opened->connection, PQERRORS_VERBOSE); /* the only way to the SQLSTATE */
     PQsetNoticeReceiver(opened->connection, forward_notice, opened);
+    return opened;
+}
 
-    /* A Unix socket is tried at once; anything else that fails here fails for good. */
+bool
+pg_connect_finish(struct pg **pg, int64_t attempt_ms, bool *is_worth_waiting, struct error *err)
+{
+    AUTO_PG struct pg *opened = TAKE(*pg);
+    ConnStatusType phase = CONNECTION_NEEDED;
+
+    /* A Unix socket is tried at once; anything else that fails at once fails for good. */
     if (PQstatus(opened->connection) == CONNECTION_BAD &&
         strncmp(PQerrorMessage(opened->connection), "connection to server", 20) != 0)
         phase = CONNECTION_SSL_STARTUP;
-    if (!finish_connecting(opened->connection, target->attempt_ms, &phase, err)) {
+    if (!finish_connecting(opened->connection, attempt_ms, &phase, err)) {
         if (strcmp(err->message, "?") == 0)
             read_connection_error(PQerrorMessage(opened->connection), err);
         *is_worth_waiting = err->kind != ERROR_STOPPED && is_worth_a_wait(err, phase);

@@ -17,15 +17,11 @@ migrate(const struct invocation *invocation,
     struct narrator *narrator,
     struct error *err)
 {
-    const struct config *config = invocation->config;
-    AUTO_CATALOG struct catalog *catalog = NULL;
     AUTO_IDENTITY identity = {0};
     struct listener listener = narrator_listener(narrator);
 
     identity_init(&identity, invocation->platform);
-    if (!catalog_load(config->path, (size_t)config->max_file_mib << 20, &catalog, err))
-        return false;
-    return runner_up(config, catalog, &identity, (size_t)limit, &listener, err);
+    return runner_up(invocation->config, &identity, (size_t)limit, &listener, err);
 }
 
 bool

@@ -155,7 +155,9 @@ prepare(struct run *run, const struct bounds *bounds, struct error *err)
     };
 
     if (run->session.db == NULL) {
-        if (!session_open(run->config, run->listener, &run->session, err))
+        if (run->session.connecting == NULL)
+            session_start(run->config, run->listener, &run->session);
+        if (!session_open(&run->session, err))
             return false;
         if (!session_lock(&run->session, err))
             return false;
@@ -334,19 +336,23 @@ tell_failed(struct run *run, const struct error *err)
 
 bool
 runner_up(const struct config *config,
-    const struct catalog *catalog,
     const struct run_identity *identity,
     size_t limit,
     const struct listener *listener,
     struct error *err)
 {
-    AUTO_RUN run = {
-        .config = config, .listener = listener, .catalog = catalog, .identity = identity};
+    AUTO_CATALOG struct catalog *catalog = NULL;
+    AUTO_RUN run = {.config = config, .listener = listener, .identity = identity};
     struct bounds bounds = {.limit = limit};
     size_t reconnects = 0;
     size_t replans = 0;
     struct patience patience = {0};
 
+    /* The folder is read while the server answers. */
+    session_start(config, listener, &run.session);
+    if (!catalog_load(config->path, (size_t)config->max_file_mib << 20, &catalog, err))
+        return false;
+    run.catalog = catalog;
     for (;;) {
         bool is_prepared = prepare(&run, &bounds, err);
         if (is_prepared && bounds.limit > 0 && run.plan->count > 0)

@@ -34,6 +34,7 @@ void
 session_close(struct session *session)
 {
     pg_close(session->db);
+    pg_close(session->connecting);
     ledger_done(&session->ledger);
     *session = (struct session){0};
 }
@@ -55,16 +56,30 @@ hear_notice(const struct pg_notice *notice, void *context)
                             });
 }
 
+static struct pg *
+start_connecting(struct session *session)
+{
+    struct pg_target target = {
+        .conninfo = session->config->url.conninfo,
+        .on_notice = hear_notice,
+        .notice_context = session,
+    };
+
+    return pg_connect_start(&target);
+}
+
+void
+session_start(const struct config *config, const struct listener *listener, struct session *session)
+{
+    *session = (struct session){.config = config, .listener = listener};
+    session->connecting = start_connecting(session);
+}
+
 static bool
 connect_with_patience(struct session *session, struct error *err)
 {
     const struct config *config = session->config;
-    struct pg_target target = {
-        .conninfo = config->url.conninfo,
-        .attempt_ms = ATTEMPT_MS,
-        .on_notice = hear_notice,
-        .notice_context = session,
-    };
+    int64_t attempt_ms = ATTEMPT_MS;
     int64_t until_ms = clock_monotonic_ms() + config->wait_timeout_ms;
     int64_t said_ms = INT64_MIN / 2;
     int64_t wait_ms = FIRST_WAIT_MS;
@@ -73,9 +88,13 @@ connect_with_patience(struct session *session, struct error *err)
         bool is_worth_waiting = false;
         int64_t left_ms = until_ms - clock_monotonic_ms();
         if (left_ms > FIRST_WAIT_MS && left_ms < ATTEMPT_MS)
-            target.attempt_ms = left_ms;
-        if (pg_connect(&target, &session->db, &is_worth_waiting, err))
+            attempt_ms = left_ms;
+        if (session->connecting == NULL)
+            session->connecting = start_connecting(session);
+        if (pg_connect_finish(&session->connecting, attempt_ms, &is_worth_waiting, err)) {
+            session->db = TAKE(session->connecting);
             return true;
+        }
         left_ms = until_ms - clock_monotonic_ms();
         if (!is_worth_waiting)
             return false;
@@ -123,6 +142,9 @@ session_reset(struct session *session, struct error *err)
         if (!pg_command(session->db, SESSION_RESETS[i], 0, NULL, err))
             return false;
     }
+    session->is_prepared = false;
+    if (!pg_command(session->db, "DEALLOCATE ALL", 0, NULL, err))
+        return false;
     text_puts(&sql, "SELECT ");
     session_add_settings(session, 1, &sql);
     return pg_command(
@@ -233,12 +255,8 @@ look_around(struct session *session, struct error *err)
 }
 
 bool
-session_open(const struct config *config,
-    const struct listener *listener,
-    struct session *session,
-    struct error *err)
+session_open(struct session *session, struct error *err)
 {
-    *session = (struct session){.config = config, .listener = listener};
     if (!connect_with_patience(session, err))
         return false;
     if (pg_server_version(session->db) < OLDEST_SERVER) {

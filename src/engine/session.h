@@ -15,7 +15,8 @@
 enum { SESSION_VALUES_MAX = 32 };
 
 struct session {
-    struct pg *db;
+    struct pg *db;         /* NULL: not open */
+    struct pg *connecting; /* between session_start and session_open */
     const struct config *config;
     const struct listener *listener;
     struct ledger ledger;
@@ -37,16 +38,19 @@ void session_close(struct session *session);
 #define AUTO_SESSION __attribute__((cleanup(session_close))) struct session
 
 /*
- * Connect, waiting for a server that is not up yet, and look around. The
- * session borrows `config` and `listener`.
+ * Begin to connect; session_open waits for it. The session borrows `config` and
+ * `listener`, and stays where it is.
+ */
+void session_start(
+    const struct config *config, const struct listener *listener, struct session *session);
+
+/*
+ * Connect, waiting for a server that is not up yet, and look around.
  *
  * Errors   ERROR_CONNECTION, ERROR_TIMEOUT, ERROR_STOPPED; ERROR_PLAN for a
  *          server below 13.
  */
-MUST_CHECK bool session_open(const struct config *config,
-    const struct listener *listener,
-    struct session *session,
-    struct error *err);
+MUST_CHECK bool session_open(struct session *session, struct error *err);
 
 /*
  * What makes the session fresh again, but for its settings: statements that

@@ -85,7 +85,8 @@ state_load(const struct config *config,
     AUTO_SESSION session = {0};
     AUTO_STATE loaded = {0};
 
-    if (!session_open(config, listener, &session, err))
+    session_start(config, listener, &session);
+    if (!session_open(&session, err))
         return false;
     if (!history_load(session.db, &session.ledger, &loaded.history, err))
         return false;

@@ -191,6 +191,7 @@ class OutsideATransaction(DatabaseCase):
         self.psql("CREATE TABLE c ()")
         self.assert_log(self.up(files), """
             <time> INFO  2 of 3 migrations pending on <database> at 127.0.0.1: 2 -> 3
+            <time> WARN  2_n goes on at statement 3 of 4, where an earlier run stopped
             <time> INFO  2_n applied in <duration> (4 statements); current version is 2
             <time> INFO  3_u applied in <duration> (1 statement); current version is 3
             <time> INFO  succeeded! 2 migrations applied in <duration>; 2 -> 3

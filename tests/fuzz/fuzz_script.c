@@ -3,7 +3,9 @@
  * Fuzz: any UTF-8 text as a migration file.
  *
  * What must hold of a text that is accepted: the statements stand in it one
- * after the other, each on the line it claims, and none holds another's COPY data.
+ * after the other, each on the line it claims, none holds another's COPY data,
+ * and nothing but space, comments and what psql does not send lies between
+ * them. Joined again without it, they are the same statements.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -31,6 +33,12 @@ count_lines(const char *text, size_t end)
     return lines;
 }
 
+static bool
+is_space(char byte)
+{
+    return byte != '\0' && strchr(" \t\n\r\f\v", byte) != NULL;
+}
+
 static void
 check_statements(const struct script *script, const char *text, size_t size_bytes)
 {
@@ -40,36 +48,110 @@ check_statements(const struct script *script, const char *text, size_t size_byte
         const struct statement *statement = &script->statements[i];
 
         MUST_HOLD(statement->offset >= end);
+        MUST_HOLD(statement->offset <= size_bytes);
         MUST_HOLD(statement->size_bytes > 0);
         MUST_HOLD(statement->size_bytes <= size_bytes - statement->offset);
         MUST_HOLD(statement->line == count_lines(text, statement->offset));
         end = statement->offset + statement->size_bytes;
+        MUST_HOLD(!is_space(text[statement->offset]) && text[statement->offset] != ';');
+        MUST_HOLD(!is_space(text[end - 1]));
+        MUST_HOLD(i + 1 == script->count || text[end - 1] == ';');
         if (statement->is_copy_in) {
-            MUST_HOLD(statement->data_offset >= end);
+            MUST_HOLD(script->has_copy);
+            MUST_HOLD(statement->data_offset > end);
             MUST_HOLD(statement->data_offset <= size_bytes);
             MUST_HOLD(statement->data_bytes <= size_bytes - statement->data_offset);
+            MUST_HOLD(text[statement->data_offset - 1] == '\n');
             end = statement->data_offset + statement->data_bytes;
+            MUST_HOLD(text[end - 1] == '\n');
+            MUST_HOLD(strncmp(text + end, "\\.", 2) == 0);
+        } else {
+            MUST_HOLD(statement->data_offset == 0 && statement->data_bytes == 0);
         }
     }
+}
+
+static void
+check_mode(const struct script *script)
+{
+    size_t controls = 0;
+
+    for (size_t i = 0; i < script->count; i++)
+        controls += script->statements[i].control != CONTROL_NONE;
+    MUST_HOLD((script->mode == SCRIPT_ALONE) == (script->why_alone != ALONE_NOT));
+    MUST_HOLD(script->mode != SCRIPT_TRANSACTION || controls == 0);
+    MUST_HOLD(script->mode != SCRIPT_WRAPPED || (controls == 2 && script->count >= 2));
+    MUST_HOLD(script->why_alone != ALONE_COMMAND || script->count == 1);
+    MUST_HOLD(script->why_alone != ALONE_TRANSACTIONS || controls > 0);
+    MUST_HOLD(script->lock_timeout_ms >= -1 && script->statement_timeout_ms >= -1);
+    MUST_HOLD(script->retry_for_ms >= -1);
+}
+
+/* The statements one a line, without what stood between them. */
+static void
+check_again(const struct script *script, const char *text)
+{
+    AUTO_TEXT joined = TEXT_INIT;
+    AUTO_SCRIPT again = {0};
+    struct error err = ERROR_INIT;
+
+    for (size_t i = 0; i < script->count; i++) {
+        const struct statement *statement = &script->statements[i];
+        text_add(&joined, text + statement->offset, statement->size_bytes);
+        text_puts(&joined, "\n");
+        if (!statement->is_copy_in)
+            continue;
+        text_add(&joined, text + statement->data_offset, statement->data_bytes);
+        text_puts(&joined, "\\.\n");
+    }
+    MUST_HOLD(script_parse("1_fuzz.up.sql", text_string(&joined), joined.size_bytes, &again, &err));
+    MUST_HOLD(again.count == script->count);
+    for (size_t i = 0; i < script->count; i++) {
+        const struct statement *one = &script->statements[i];
+        const struct statement *other = &again.statements[i];
+
+        MUST_HOLD(one->size_bytes == other->size_bytes);
+        MUST_HOLD(memcmp(text + one->offset, joined.data + other->offset, one->size_bytes) == 0);
+        MUST_HOLD(one->control == other->control);
+        MUST_HOLD(one->is_run_alone == other->is_run_alone);
+        MUST_HOLD(one->is_copy_in == other->is_copy_in);
+        MUST_HOLD(one->data_bytes == other->data_bytes);
+    }
+    MUST_HOLD(script->why_alone == ALONE_DIRECTIVE || again.mode == script->mode);
+}
+
+static void
+check_refusal(
+    const struct error *err, const struct script *script, const char *text, size_t size_bytes)
+{
+    MUST_HOLD(script->count == 77 && script->statements == NULL);
+    MUST_HOLD(err->kind == ERROR_INPUT);
+    MUST_HOLD(err->message[0] != '\0');
+    MUST_HOLD(strcmp(err->file, "1_fuzz.up.sql") == 0);
+    MUST_HOLD(err->line >= 1 && err->line <= count_lines(text, size_bytes));
+    MUST_HOLD(err->column >= 1 && err->caret >= 1 && err->caret <= err->column);
+    MUST_HOLD(err->caret <= utf8_count(err->source, strlen(err->source)) + 1);
+    MUST_HOLD(utf8_valid(err->message, strlen(err->message)) == strlen(err->message));
+    MUST_HOLD(utf8_valid(err->source, strlen(err->source)) == strlen(err->source));
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     struct error err = ERROR_INIT;
-    AUTO_SCRIPT script = {0};
     AUTO_STRING char *text = memory_copy((const char *)data, size_bytes);
+    struct script script = {.count = 77};
 
     if (memchr(text, '\0', size_bytes) != NULL || utf8_valid(text, size_bytes) != size_bytes)
         return 0; /* not what script_parse takes */
-    if (script_parse("1_fuzz.up.sql", text, size_bytes, &script, &err)) {
-        MUST_HOLD(err.kind == ERROR_NONE);
-        check_statements(&script, text, size_bytes);
-    } else {
-        MUST_HOLD(err.kind == ERROR_INPUT);
-        MUST_HOLD(err.message[0] != '\0');
-        MUST_HOLD(strcmp(err.file, "1_fuzz.up.sql") == 0);
-        MUST_HOLD(err.line >= 1 && err.line <= count_lines(text, size_bytes));
+    if (!script_parse("1_fuzz.up.sql", text, size_bytes, &script, &err)) {
+        check_refusal(&err, &script, text, size_bytes);
+        return 0;
     }
+    MUST_HOLD(err.kind == ERROR_NONE);
+    check_statements(&script, text, size_bytes);
+    check_mode(&script);
+    check_again(&script, text);
+    script_done(&script);
     return 0;
 }

@@ -54,6 +54,14 @@ scratch_put_folder(const char *folder, const char *name)
 }
 
 static inline void
+scratch_pipe(const char *folder, const char *name)
+{
+    AUTO_STRING char *path = memory_printf("%s/%s", folder, name);
+
+    assert_int_equal(mkfifo(path, 0644), 0);
+}
+
+static inline void
 scratch_link(const char *folder, const char *name, const char *target)
 {
     AUTO_STRING char *path = memory_printf("%s/%s", folder, name);

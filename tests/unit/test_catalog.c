@@ -117,6 +117,8 @@ a_folder_becomes_migrations_by_version(UNUSED void **state)
         {{"1_old.down.sql", "1_new.up.sql"}, "1 1_new (new) 1_new.up.sql 1_old.down.sql"},
         {{"1_a.down.sql", "001_a.up.sql", "02_b.up.sql", "2_b.down.sql"},
             "1 001_a (a) 001_a.up.sql 1_a.down.sql, 2 02_b (b) 02_b.up.sql 2_b.down.sql"},
+        {{"005_e.up.sql", "03_c.up.sql", "5_e.down.sql"},
+            "3 03_c (c) 03_c.up.sql -, 5 005_e (e) 005_e.up.sql 5_e.down.sql"},
         {{"1_a.up.sql", "README.md", ".2_hidden.up.sql"}, "1 1_a (a) 1_a.up.sql -"},
     };
 
@@ -219,7 +221,7 @@ leading_zeros_hide_no_clash(UNUSED void **state)
 
         scratch_put(path, TABLE[i].first, "");
         scratch_put(path, TABLE[i].second, "");
-        scratch_put(path, "01_c.txt", "");
+        scratch_put(path, "0_e.up.sql", "");
         scratch_put(path, "1000_d.up.sql", "");
         assert_false(catalog_load(path, CEILING, &catalog, &err));
         if (strcmp(err.message, one) != 0)

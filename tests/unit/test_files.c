@@ -88,6 +88,7 @@ fill_folder(const char *path)
     scratch_write(path, "full", full, CEILING);
     scratch_write(path, "over", full, CEILING + 1);
     scratch_put_folder(path, "folder");
+    scratch_pipe(path, "pipe");
     scratch_link(path, "link", "plain");
     scratch_link(path, "dangling", "nothing");
     scratch_link(path, "folder_link", "folder");
@@ -141,6 +142,7 @@ a_file_that_cannot_be_read_is_an_error(UNUSED void **state)
         {"dangling", "dangling is a link to nothing", ""},
         {"folder", "folder is a folder, not a file", ""},
         {"folder_link", "folder_link is a folder, not a file", ""},
+        {"pipe", "pipe is not a regular file", ""},
     };
     AUTO_SCRATCH char *path = scratch_new();
     AUTO_FOLDER struct folder *folder = NULL;

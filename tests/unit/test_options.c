@@ -193,6 +193,8 @@ flags_stand_anywhere_with_one_dash_or_two(UNUSED void **state)
         /* The last one wins; what looks like a flag may be a value. */
         {.arguments = {"--drift=warn", "--drift=ignore"}, .expected = "drift=2: none"},
         {.arguments = {"--path", "--database", "up"}, .expected = "path=--database: up"},
+        {.arguments = {"--path=a", "--source=file://b"}, .expected = "source=file://b: none"},
+        {.arguments = {"--source=file://b", "--path=a"}, .expected = "path=a: none"},
         {.arguments = {"force", "--", "-1", "--help"}, .expected = ": force -1 --help"},
         {.arguments = {"up", "-"}, .expected = ": up -"},
         {.arguments = {"x", "1", "2", "3", "4", "5", "6", "7", "8"},
@@ -220,6 +222,9 @@ the_environment_is_read_and_a_flag_beats_it(UNUSED void **state)
         {.environment = {"DATABASE_URL=postgres://d", "PGSTRIDE_DATABASE=postgres://p"},
             .expected = "database=postgres://p: none"},
         {.environment = {"SLACK_WEBHOOK_URL=https://h/x"}, .expected = "slack=https://h/x: none"},
+        {.arguments = {"--source=file://b"},
+            .environment = {"PGSTRIDE_PATH=a"},
+            .expected = "source=file://b: none"},
         /* Empty is as good as not there. */
         {.environment = {"PGSTRIDE_DATABASE=", "DATABASE_URL=postgres://d", "PGSTRIDE_DRIFT="},
             .expected = "database=postgres://d: none"},
@@ -269,6 +274,9 @@ what_is_not_understood_is_refused(UNUSED void **state)
             .message = "too many arguments"},
         {.environment = {"PGSTRIDE_DRIFT=perhaps"},
             .message = "PGSTRIDE_DRIFT: \"perhaps\" is none of fail|warn|ignore"},
+        {.arguments = {"--nonsense"},
+            .environment = {"PGSTRIDE_NOTIFY=perhaps", "PGSTRIDE_DRIFT=perhaps"},
+            .message = "PGSTRIDE_DRIFT: \"perhaps\" is none of fail|warn|ignore"},
         {.environment = {"PGSTRIDE_NONSENSE=1"},
             .message = "unknown environment variable PGSTRIDE_NONSENSE",
             .hint = LISTS_VARIABLES},
@@ -292,6 +300,30 @@ what_is_not_understood_is_refused(UNUSED void **state)
 
     for (size_t i = 0; i < ARRAY_LENGTH(TABLE); i++)
         check(&TABLE[i]);
+}
+
+/* So that the error is told in the form that was asked for. */
+static void
+what_can_be_read_is_read_beside_what_cannot(UNUSED void **state)
+{
+    char name[] = "pgstride";
+    char bad[] = "--drift=perhaps";
+    char worse[] = "--nonsense";
+    char good[] = "--log-format=json";
+    char command[] = "status";
+    char *arguments[] = {name, bad, worse, good, command, NULL};
+    char variable[] = "PGSTRIDE_VERBOSE=true";
+    char *environment[] = {variable, NULL};
+    AUTO_CONFIG config = {0};
+    struct command_line line = {0};
+    struct error err = ERROR_INIT;
+
+    options_default(&config);
+    assert_false(options_read(5, arguments, environment, &config, &line, &err));
+    assert_int_equal(err.kind, ERROR_USAGE);
+    assert_string_equal(err.message, "--drift: \"perhaps\" is none of fail|warn|ignore");
+    AUTO_STRING char *described = describe(&config, &line);
+    assert_string_equal(described, "log=2 verbose=true: status");
 }
 
 static void
@@ -372,6 +404,7 @@ main(void)
         cmocka_unit_test(flags_stand_anywhere_with_one_dash_or_two),
         cmocka_unit_test(the_environment_is_read_and_a_flag_beats_it),
         cmocka_unit_test(what_is_not_understood_is_refused),
+        cmocka_unit_test(what_can_be_read_is_read_beside_what_cannot),
         cmocka_unit_test(a_secret_may_stand_in_a_file),
         cmocka_unit_test(a_secrets_file_that_cannot_be_read_is_an_error),
         cmocka_unit_test(help_says_what_each_option_takes),
