@@ -95,25 +95,30 @@ read_outcome(const char *text)
     " LIMIT 1"
 
 /* Of each version the last attempt that concluded, and the last that did not. */
-#define SQL_ATTEMPTS                                                                               \
+#define SQL_ATTEMPTS(details)                                                                      \
     "SELECT DISTINCT ON (version, is_concluded)\n"                                                 \
     "       version, is_concluded, id, name, direction = 'up' AS is_up, checksum, outcome,\n"      \
-    "       statements_done, statements_total, run_id, db_user,\n"                                 \
-    "       to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),\n"          \
-    "       (extract(epoch FROM finished_at - started_at) * 1000)::bigint,\n"                      \
-    "       error ->> 'message'\n"                                                                 \
+    "       statements_done, statements_total, " details "\n"                                      \
     "  FROM (SELECT *, outcome IN ('applied', 'adopted', 'forced') AS is_concluded\n"              \
     "          FROM %s\n"                                                                          \
     "         WHERE migrations_table = $1) AS attempts\n"                                          \
     " ORDER BY version, is_concluded DESC, id DESC"
 
+/* Who and when: for people alone, so a run does not ask for them. */
+#define SQL_DETAILS                                                                                \
+    "run_id, db_user,\n"                                                                           \
+    "       to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),\n"          \
+    "       (extract(epoch FROM finished_at - started_at) * 1000)::bigint,\n"                      \
+    "       error ->> 'message'"
+#define SQL_NO_DETAILS "NULL, NULL, NULL, NULL, NULL"
+
 /* One statement, so one snapshot: the two never contradict each other. */
-#define SQL_BOTH                                                                                   \
+#define SQL_BOTH(details)                                                                          \
     "SELECT current.version, current.dirty, attempt.*\n"                                           \
     "  FROM (SELECT) AS one\n"                                                                     \
     "  LEFT JOIN (" SQL_VERSION ") AS current ON true\n"                                           \
-    "  LEFT JOIN (" SQL_ATTEMPTS ") AS attempt ON true\n"                                          \
-    " ORDER BY attempt.version, attempt.is_concluded DESC"
+    "  LEFT JOIN (" SQL_ATTEMPTS(details) ") AS attempt ON true\n"                                 \
+                                          " ORDER BY attempt.version, attempt.is_concluded DESC"
 
 static char *
 optional_text(const struct pg_rows *rows, size_t row, size_t column)
@@ -142,8 +147,8 @@ add_attempt(struct history *history, const struct pg_rows *rows, size_t row, int
         entry->is_applied = pg_rows_boolean(rows, row, 6);
         entry->checksum = optional_text(rows, row, 7);
         entry->outcome = read_outcome(pg_rows_text(rows, row, 8));
-        entry->run_id = memory_string(pg_rows_text(rows, row, 11));
-        entry->by = memory_string(pg_rows_text(rows, row, 12));
+        entry->run_id = optional_text(rows, row, 11);
+        entry->by = optional_text(rows, row, 12);
         entry->at = optional_text(rows, row, 13);
         if (entry->outcome == OUTCOME_APPLIED && !pg_rows_is_null(rows, row, 14))
             entry->duration_ms = pg_rows_number(rows, row, 14);
@@ -181,16 +186,26 @@ read_version(struct history *history, const struct pg_rows *rows)
         history->has_version = false;
 }
 
+static char *
+write_query(const struct ledger *ledger, bool with_details)
+{
+    if (!ledger->has_history_table)
+        return memory_printf(SQL_VERSION, ledger->version_table);
+    if (with_details)
+        return memory_printf(SQL_BOTH(SQL_DETAILS), ledger->version_table, ledger->history_table);
+    return memory_printf(SQL_BOTH(SQL_NO_DETAILS), ledger->version_table, ledger->history_table);
+}
+
 bool
-history_load(
-    struct pg *db, const struct ledger *ledger, struct history **history, struct error *err)
+history_load(struct pg *db,
+    const struct ledger *ledger,
+    bool with_details,
+    struct history **history,
+    struct error *err)
 {
     AUTO_HISTORY struct history *loaded = memory_new(sizeof(*loaded));
     AUTO_ROWS struct pg_rows *rows = NULL;
-    AUTO_STRING char *sql =
-        ledger->has_history_table
-            ? memory_printf(SQL_BOTH, ledger->version_table, ledger->history_table)
-            : memory_printf(SQL_VERSION, ledger->version_table);
+    AUTO_STRING char *sql = write_query(ledger, with_details);
     const char *const values[] = {ledger->table};
     int64_t concluded_id = 0;
 

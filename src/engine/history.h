@@ -73,11 +73,15 @@ void history_release(struct history **history);
 const struct history_entry *history_find(const struct history *history, int64_t version);
 
 /*
- * Read both tables, in one snapshot. A table that is missing is empty; without
+ * Read both tables, in one snapshot; run_id, by, at, duration and the attempt's
+ * error only `with_details`. A table that is missing is empty; without
  * a version table the history beside it says nothing of it.
  */
-MUST_CHECK bool history_load(
-    struct pg *db, const struct ledger *ledger, struct history **history, struct error *err);
+MUST_CHECK bool history_load(struct pg *db,
+    const struct ledger *ledger,
+    bool with_details,
+    struct history **history,
+    struct error *err);
 
 /*
  * Create the tables that are missing.

@@ -164,7 +164,7 @@ prepare(struct run *run, const struct bounds *bounds, struct error *err)
         run_write_sql(run);
     }
     history_release(&run->history);
-    if (!history_load(run->session.db, &run->session.ledger, &run->history, err))
+    if (!history_load(run->session.db, &run->session.ledger, run->plan != NULL, &run->history, err))
         return false;
     tell_unheard(run);
     plan_release(&run->plan);

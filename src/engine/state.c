@@ -88,7 +88,7 @@ state_load(const struct config *config,
     session_start(config, listener, &session);
     if (!session_open(&session, err))
         return false;
-    if (!history_load(session.db, &session.ledger, &loaded.history, err))
+    if (!history_load(session.db, &session.ledger, true, &loaded.history, err))
         return false;
     loaded.database = memory_string(pg_database(session.db));
     loaded.host = memory_string(pg_host(session.db));
