@@ -238,13 +238,17 @@ static bool
 finish_pipeline(struct stream *stream, struct error *err)
 {
     struct pg *db = stream->run->session.db;
-    AUTO_REPLY reply = {0};
+    size_t owed = 1;
 
+    for (size_t i = 0; i < stream->count; i++)
+        owed += stream->slots[(stream->head + i) % WINDOW_MESSAGES].kind == MESSAGE_SYNC;
     if (!pg_pipeline_sync(db, err))
         return false;
-    while (reply.kind != PG_REPLY_SYNCED) {
+    while (owed > 0) {
+        AUTO_REPLY reply = {0};
         if (!pg_pipeline_receive(db, true, &reply, err))
             return false;
+        owed -= reply.kind == PG_REPLY_SYNCED;
     }
     if (!pg_pipeline_leave(db, err))
         return false;
