@@ -71,8 +71,10 @@ lexer_release(struct lexer **lexer)
 void
 lexer_skip_to(struct lexer *lexer, size_t offset)
 {
+    /* A scanner of its own: a reset keeps the count of COPY FROM STDIN. */
     psql_scan_finish(lexer->scan);
-    psql_scan_reset(lexer->scan);
+    psql_scan_destroy(lexer->scan);
+    lexer->scan = psql_scan_create(&CALLBACKS);
     lexer->offset = offset;
     start_scan(lexer);
 }

@@ -59,7 +59,7 @@ cut(const char *message, size_t most_bytes)
 static void
 add_text_message(struct text *line, const char *message)
 {
-    for (const char *at = message; *at != '\0'; at++) {
+    for (const char *at = message; *at != '\0' && line->size_bytes < LINE_BYTES; at++) {
         unsigned char byte = (unsigned char)*at;
         if (byte == '\n')
             text_printf(line, "\n%*s", INDENT, "");
@@ -81,7 +81,6 @@ write_text(const struct log *log, enum log_severity severity, const char *messag
     text_printf(&line, "%.12s %s ", now + strlen("2023-04-01T"), SEVERITIES[severity].text);
     add_text_message(&line, shown);
     text_puts(&line, "\n");
-    secret_hide(&line);
     write_all(log->descriptor, line.data, line.size_bytes);
 }
 
@@ -166,8 +165,13 @@ log_write(const struct log *log,
     const char *message,
     const json_t *fields)
 {
+    AUTO_TEXT hidden = TEXT_INIT;
+
+    /* Before a cut or an escape could change a secret's look. */
+    text_puts(&hidden, message);
+    secret_hide(&hidden);
     if (log->is_json)
-        write_json(log, severity, event, message, fields);
+        write_json(log, severity, event, text_string(&hidden), fields);
     else if (severity != LOG_DEBUG || log->is_verbose)
-        write_text(log, severity, message);
+        write_text(log, severity, text_string(&hidden));
 }

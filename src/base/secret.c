@@ -23,7 +23,15 @@ secret_add(const char *value)
         if (strcmp(secrets.values[i], value) == 0)
             return;
     }
+
+    /* The longest first: one secret may begin with another. */
     *ARRAY_ADD(secrets.values, secrets.count, secrets.capacity) = memory_string(value);
+    for (size_t i = secrets.count - 1;
+         i > 0 && strlen(secrets.values[i - 1]) < strlen(secrets.values[i]); i--) {
+        char *shorter = secrets.values[i - 1];
+        secrets.values[i - 1] = secrets.values[i];
+        secrets.values[i] = shorter;
+    }
 }
 
 static void

@@ -111,7 +111,7 @@ put_aside(const struct option *option, struct config *config)
 }
 
 static bool
-set_value(const struct option *option, const char *value, struct config *config, struct error *err)
+read_value(const struct option *option, const char *value, struct config *config, struct error *err)
 {
     char *field = (char *)config + option->offset;
     char **string = (char **)(void *)field;
@@ -133,6 +133,16 @@ set_value(const struct option *option, const char *value, struct config *config,
     case OPTION_SWITCH:
         return parse_boolean(value, (bool *)field, err);
     }
+    return false;
+}
+
+static bool
+set_value(const struct option *option, const char *value, struct config *config, struct error *err)
+{
+    if (read_value(option, value, config, err))
+        return true;
+    if (strstr(value, "://") != NULL) /* a URL that went astray: its password is not shown */
+        error_set(err, ERROR_USAGE, "a URL is not what it takes");
     return false;
 }
 
@@ -284,6 +294,7 @@ read_flag(const char *flag,
 
     *is_next_used = false;
     if (option == NULL) {
+        size = strcspn(name, "=:"); /* a URL that went astray is not shown */
         error_set(err, ERROR_USAGE, "unknown option --%.*s", (int)(size < 60 ? size : 60), name);
         return error_hint(err, "pgstride --help lists them.");
     }
@@ -302,6 +313,10 @@ read_flag(const char *flag,
 static bool
 add_word(const char *word, struct command_line *line, struct error *err)
 {
+    if (strstr(word, "://") != NULL) {
+        error_set(err, ERROR_USAGE, "a URL stands where a command or its argument belongs");
+        return error_hint(err, "Name the database with --database URL.");
+    }
     if (line->command == NULL) {
         line->command = word;
         return true;

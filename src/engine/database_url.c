@@ -261,8 +261,9 @@ database_url_parse(const char *text, struct database_url *url, struct error *err
         return fail_unescaped(err);
     if (rest != NULL) {
         size_t base_size = strcspn(rest, "?");
+        /* With an @ behind it, what looks like a parameter may be a part of the password. */
         if (rest[base_size] == '?' && !read_query(&reading, rest + base_size + 1, err))
-            return false;
+            return strchr(rest + base_size, '@') != NULL ? fail_unescaped(err) : false;
         parsed.conninfo =
             memory_printf("postgres://%.*s%s", (int)base_size, rest, text_string(&reading.query));
     } else {

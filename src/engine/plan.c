@@ -61,6 +61,31 @@ fail_dirty(const struct catalog *catalog, const struct history *history, struct 
         (long long)history->version, history->table);
 }
 
+/*
+ * Did a run of ours begin it outside a transaction? Such an attempt has the
+ * checksum of the part that ran, which is nothing at first.
+ */
+static bool
+is_attempt_alone(const struct history_entry *entry)
+{
+    char nothing[DIGEST_HEX_BYTES];
+
+    if (entry->attempt_id == 0 || !entry->is_attempt_up)
+        return false;
+    digest_text("", 0, nothing);
+    return entry->attempt_done > 0 ||
+           (entry->attempt_checksum != NULL && strcmp(entry->attempt_checksum, nothing) == 0);
+}
+
+static void
+resume(struct step *step, const struct history_entry *entry)
+{
+    step->is_resumed = true;
+    step->attempt_id = entry->attempt_id;
+    step->statements_done = entry->attempt_done;
+    step->checksum_done = entry->attempt_checksum;
+}
+
 /* A migration outside a transaction that a run of ours began: go on where it stopped. */
 static bool
 plan_resume(const struct catalog *catalog,
@@ -71,17 +96,14 @@ plan_resume(const struct catalog *catalog,
     const struct history_entry *entry = history_find(history, history->version);
     const struct migration *migration = catalog_find(catalog, history->version);
 
-    if (entry == NULL || entry->attempt_id == 0 || !entry->is_attempt_up || migration == NULL ||
+    if (entry == NULL || !is_attempt_alone(entry) || migration == NULL ||
         migration->up.name == NULL)
         return fail_dirty(catalog, history, err);
     struct step *step = ARRAY_ADD(plan->steps, plan->count, plan->capacity);
     step->migration = migration;
     step->has_from = true;
     step->from = history->version;
-    step->is_resumed = true;
-    step->attempt_id = entry->attempt_id;
-    step->statements_done = entry->attempt_done;
-    step->checksum_done = entry->attempt_checksum;
+    resume(step, entry);
     return true;
 }
 
@@ -261,6 +283,9 @@ add_pending(const struct catalog *catalog,
         step->has_from = has_version;
         step->from = version;
         step->is_late = is_late;
+        const struct history_entry *entry = history_find(history, migration->version);
+        if (is_late && entry != NULL && is_attempt_alone(entry))
+            resume(step, entry);
         if (!is_late) {
             has_version = true;
             version = migration->version;

@@ -318,11 +318,13 @@ tell_failed(struct run *run, const struct error *err)
     if (step == NULL || !run->is_started)
         return;
 
+    AUTO_STRING char *dirty =
+        memory_printf(", and the version is %" PRId64 ", dirty, until the rest is done",
+            step->migration->version);
     AUTO_STRING char *text = memory_printf(
-        "It ran outside a transaction: what stands before this statement was kept, and the version "
-        "is %" PRId64 ", dirty, until the rest is done. Mend the file and run again: it goes on "
-        "here.",
-        step->migration->version);
+        "It ran outside a transaction: what stands before this statement was kept%s. Mend the file "
+        "and run again: it goes on here.",
+        step->is_late ? "" : dirty);
     tell(run->listener, &(struct event){
                             .kind = EVENT_MIGRATION_FAILED,
                             .migration = step->migration->name,

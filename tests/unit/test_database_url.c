@@ -244,6 +244,7 @@ an_unescaped_password_gets_the_fix_and_is_never_shown(UNUSED void **state)
         "postgres://a@b:pass@db/company",
         "postgres://app:p[ss@db/company]@x@y",
         "postgres://app:ss@db/company#part",
+        "postgres://app:p?x-ss&user=a@db/company",
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(TABLE); i++)

@@ -102,7 +102,7 @@ make_history(const struct row *row)
         entry->is_applied = mark != '-';
         if (mark != '?')
             entry->checksum = memory_printf("%s %" PRId64, mark == '!' ? "edited" : "sum", version);
-        if (row->attempt.id == 0 || version != row->version)
+        if (row->attempt.id == 0 || (version != row->version && mark != '-'))
             continue;
         entry->attempt_id = row->attempt.id;
         entry->attempt_outcome = OUTCOME_FAILED;
@@ -481,6 +481,10 @@ what_another_tool_left_dirty_is_refused(UNUSED void **state)
         check(&TABLE[i]);
 }
 
+/* SHA-256 of nothing: the part that ran of an attempt whose first statement failed. */
+#define NOTHING "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#define LATE_RESUMED "2_m from 3 late resumed, attempt 7 after 2 of first two; to 3; 1 pending"
+
 static void
 an_attempt_of_our_own_is_resumed_where_it_stopped(UNUSED void **state)
 {
@@ -512,8 +516,15 @@ an_attempt_of_our_own_is_resumed_where_it_stopped(UNUSED void **state)
             .applied = "1 -2",
             .version = 2,
             .is_dirty = true,
-            .attempt = {.id = 7, .checksum = NULL, .done = 0, .total = 3},
-            .plan = "2_m from 2 resumed, attempt 7 after 0 of no checksum; to 2; 1 pending"},
+            .attempt = {.id = 7, .checksum = NOTHING, .done = 0, .total = 3},
+            .plan = "2_m from 2 resumed, attempt 7 after 0 of " NOTHING "; to 2; 1 pending"},
+        /* A late one left the version alone, and goes on all the same. */
+        {.folder = "1 2 3",
+            .applied = "1 -2 3",
+            .version = 3,
+            .policy = {.out_of_order = OUT_OF_ORDER_APPLY},
+            .attempt = {.id = 7, .checksum = "first two", .done = 2, .total = 3},
+            .plan = LATE_RESUMED},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(TABLE); i++)

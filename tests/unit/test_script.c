@@ -90,6 +90,25 @@ copy_data_are_taken_apart(UNUSED void **state)
     assert_int_equal(script.statements[2].data_bytes, 0);
 }
 
+/* Nothing of one COPY is left over for what follows it, whatever that begins with. */
+static void
+what_follows_copy_data_is_no_copy(UNUSED void **state)
+{
+    static const char *const TABLE[] = {";", "(SELECT 0);", "$$a$$;", "1;", ";;/* a */;"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(TABLE); i++) {
+        AUTO_STRING char *text =
+            memory_printf("COPY t FROM stdin;\n1\n\\.\n%s\nSELECT 1;\nSELECT 2;\n", TABLE[i]);
+        AUTO_SCRIPT script = {0};
+
+        parse(text, &script);
+        assert_true(script.statements[0].is_copy_in);
+        for (size_t k = 1; k < script.count; k++)
+            assert_false(script.statements[k].is_copy_in);
+        assert_int_equal(script.statements[script.count - 1].line, 6);
+    }
+}
+
 static void
 a_file_runs_in_a_transaction_unless_something_says_otherwise(UNUSED void **state)
 {
@@ -437,6 +456,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_split_as_psql_splits_it),
         cmocka_unit_test(copy_data_are_taken_apart),
+        cmocka_unit_test(what_follows_copy_data_is_no_copy),
         cmocka_unit_test(a_file_runs_in_a_transaction_unless_something_says_otherwise),
         cmocka_unit_test(directives_reach_the_script),
         cmocka_unit_test(set_transaction_is_recognised),
