@@ -297,6 +297,17 @@ add_connection_hint(struct error *err)
     }
 }
 
+/* Send what can be sent at once: through a Unix socket that is the whole greeting. */
+static void
+say_first_words(PGconn *connection)
+{
+    struct pollfd wait = {.fd = PQsocket(connection), .events = POLLOUT};
+
+    if (PQstatus(connection) != CONNECTION_BAD && poll(&wait, 1, 0) == 1 &&
+        (wait.revents & POLLOUT) != 0)
+        PQconnectPoll(connection);
+}
+
 struct pg *
 pg_connect_start(const struct pg_target *target)
 {
@@ -309,6 +320,7 @@ pg_connect_start(const struct pg_target *target)
         memory_resize(NULL, SIZE_MAX / 2); /* out of memory: says so and exits */
     PQsetErrorVerbosity(opened->connection, PQERRORS_VERBOSE); /* the only way to the SQLSTATE */
     PQsetNoticeReceiver(opened->connection, forward_notice, opened);
+    say_first_words(opened->connection);
     return opened;
 }
 
