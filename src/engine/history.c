@@ -214,7 +214,6 @@ history_load(struct pg *db,
         if (!pg_query(db, sql, ledger->has_history_table ? 1 : 0, values, &rows, err))
             return fail_version(ledger, err);
         read_version(loaded, rows);
-        loaded->has_records = ledger->has_history_table;
         for (size_t i = 0; ledger->has_history_table && i < pg_rows_count(rows); i++) {
             if (!pg_rows_is_null(rows, i, 2))
                 add_attempt(loaded, rows, i, &concluded_id);

@@ -48,7 +48,6 @@ struct history {
     bool has_version;
     int64_t version;
     bool is_dirty;
-    bool has_records;              /* pgstride_history is there */
     struct history_entry *entries; /* by version, ascending */
     size_t count;
     size_t capacity;

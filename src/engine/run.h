@@ -14,7 +14,6 @@
 struct step_script {
     enum script_mode mode;
     bool has_copy;
-    bool has_prepared;
     size_t statements;
     int64_t retry_for_ms; /* -1: no directive */
 };

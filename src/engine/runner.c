@@ -88,7 +88,6 @@ check_scripts(struct run *run, struct error *err)
         run->scripts[i] = (struct step_script){
             .mode = run->plan->steps[i].is_resumed ? SCRIPT_ALONE : script.mode,
             .has_copy = script.has_copy,
-            .has_prepared = script.has_prepared,
             .statements = script.count,
             .retry_for_ms = script.retry_for_ms,
         };

@@ -50,7 +50,6 @@ make_history(const char *records, int64_t version, bool is_dirty)
     history->has_version = version != NONE;
     history->version = version;
     history->is_dirty = is_dirty;
-    history->has_records = true;
     while ((records = next_word(records, &recorded, &is_minus)) != NULL) {
         struct history_entry *entry =
             ARRAY_ADD(history->entries, history->count, history->capacity);
