@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapter/postgres.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapter/clock.h"
 #include "adapter/postgres_internal.h"
 #include "adapter/signals.h"
 #include "base/memory.h"
 #include "base/text.h"
-
-enum { CANCEL_MS = 3000 };
 
 void
 pg_result_release(PGresult **result)
@@ -68,110 +64,49 @@ pg_fail_lost(const PGconn *connection, struct error *err)
         message.size_bytes > 0 ? text_string(&message) : "no reason given");
 }
 
+/* The server's word for a statement that was cancelled, by us or another. */
+#define QUERY_CANCELED "57014"
+
 bool
-pg_fail_result(const PGconn *connection, const PGresult *result, struct error *err)
+pg_fail_result(struct pg *pg, const PGresult *result, struct error *err)
 {
     const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     bool is_fatal = severity != NULL && strcmp(severity, "ERROR") != 0;
 
-    if (message == NULL || PQstatus(connection) == CONNECTION_BAD)
-        return pg_fail_lost(connection, err);
+    if (message == NULL || PQstatus(pg->connection) == CONNECTION_BAD)
+        return pg_fail_lost(pg->connection, err);
+    pg->is_interrupted = pg->stop_until_ms != 0;
     error_set(err, is_fatal ? ERROR_CONNECTION : ERROR_DATABASE, "%s", message);
     copy_field(result, PG_DIAG_SQLSTATE, err->sqlstate, sizeof(err->sqlstate));
     copy_field(result, PG_DIAG_MESSAGE_DETAIL, err->detail, sizeof(err->detail));
     copy_field(result, PG_DIAG_MESSAGE_HINT, err->hint, sizeof(err->hint));
     copy_field(result, PG_DIAG_CONTEXT, err->context, sizeof(err->context));
+    if (pg->is_interrupted && strcmp(err->sqlstate, QUERY_CANCELED) == 0) {
+        *err = ERROR_INIT;
+        return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
+    }
     return false;
 }
 
-static void
-release_cancel(PGcancelConn **cancel)
-{
-    PQcancelFinish(*cancel);
-}
-
-/* Ask the server to end the running statement, over TLS where the connection has it. */
-static void
-cancel_statement(PGconn *connection)
-{
-    __attribute__((cleanup(release_cancel))) PGcancelConn *cancel = PQcancelCreate(connection);
-    int64_t until_ms = clock_monotonic_ms() + CANCEL_MS;
-
-    if (cancel == NULL || PQcancelStart(cancel) != 1)
-        return;
-    for (;;) {
-        PostgresPollingStatusType want = PQcancelPoll(cancel);
-        int64_t left_ms = until_ms - clock_monotonic_ms();
-        if (want == PGRES_POLLING_OK || want == PGRES_POLLING_FAILED || left_ms <= 0)
-            return;
-        struct pollfd wait = {.fd = PQcancelSocket(cancel),
-            .events = want == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-        poll(&wait, 1, (int)left_ms);
-    }
-}
-
-/* After a cancel the server's own word comes soon: take it off the connection. */
-static void
-drain_cancelled(PGconn *connection)
-{
-    int64_t until_ms = clock_monotonic_ms() + CANCEL_MS;
-
-    while (PQisBusy(connection)) {
-        int64_t left_ms = until_ms - clock_monotonic_ms();
-        struct pollfd wait = {.fd = PQsocket(connection), .events = POLLIN};
-        if (left_ms <= 0 || poll(&wait, 1, (int)left_ms) <= 0 || !PQconsumeInput(connection))
-            return;
-    }
-}
-
 static bool
-stop(PGconn *connection, struct error *err)
+next_result(struct pg *pg, PGresult **result, struct error *err)
 {
-    cancel_statement(connection);
-    drain_cancelled(connection);
-    return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
-}
-
-bool
-pg_wait_readable(PGconn *connection, struct error *err)
-{
-    for (;;) {
-        int unsent = PQflush(connection);
-        if (unsent < 0)
-            return pg_fail_lost(connection, err);
-
-        struct pollfd wait[] = {
-            {.fd = PQsocket(connection), .events = (short)(unsent ? POLLIN | POLLOUT : POLLIN)},
-            {.fd = signals_descriptor(), .events = POLLIN},
-        };
-        if (signals_is_stop_requested())
-            return stop(connection, err);
-        if (poll(wait, ARRAY_LENGTH(wait), -1) <= 0)
-            continue;
-        if ((wait[0].revents & ~POLLOUT) != 0)
-            return PQconsumeInput(connection) ? true : pg_fail_lost(connection, err);
-    }
-}
-
-bool
-pg_next_result(PGconn *connection, PGresult **result, struct error *err)
-{
-    while (PQisBusy(connection)) {
-        if (!pg_wait_readable(connection, err))
+    while (PQisBusy(pg->connection)) {
+        if (!pg_wait(pg, false, err))
             return false;
     }
-    *result = PQgetResult(connection);
+    *result = PQgetResult(pg->connection);
     return true;
 }
 
 /* Take everything that is left of a query; the last result that says something stays. */
 static bool
-finish_query(PGconn *connection, PGresult **last, struct error *err)
+finish_query(struct pg *pg, PGresult **last, struct error *err)
 {
     for (;;) {
         PGresult *next = NULL;
-        if (!pg_next_result(connection, &next, err))
+        if (!next_result(pg, &next, err))
             return false;
         if (next == NULL)
             return true;
@@ -203,10 +138,10 @@ pg_query(struct pg *pg,
 
     if (!PQsendQueryParams(pg->connection, sql, (int)count, NULL, values, NULL, NULL, 0))
         return pg_fail_lost(pg->connection, err);
-    if (!finish_query(pg->connection, &result, err))
+    if (!finish_query(pg, &result, err))
         return false;
     if (!is_success(result))
-        return pg_fail_result(pg->connection, result, err);
+        return pg_fail_result(pg, result, err);
     *rows = rows_of(TAKE(result));
     return true;
 }
@@ -275,7 +210,7 @@ position_of(const PGresult *result)
 }
 
 bool
-pg_read_reply(PGconn *connection, PGresult *result, struct pg_reply *reply, struct error *err)
+pg_read_reply(struct pg *pg, PGresult *result, struct pg_reply *reply, struct error *err)
 {
     reply->kind = PG_REPLY_DONE;
     reply->position = 0;
@@ -296,13 +231,13 @@ pg_read_reply(PGconn *connection, PGresult *result, struct pg_reply *reply, stru
     case PGRES_COPY_IN:
     case PGRES_COPY_OUT:
     case PGRES_COPY_BOTH:
-        if (PQpipelineStatus(connection) != PQ_PIPELINE_OFF)
+        if (PQpipelineStatus(pg->connection) != PQ_PIPELINE_OFF)
             return error_set(err, ERROR_SYSTEM, "a COPY came up where none was seen in the file");
         break;
     case PGRES_BAD_RESPONSE:
     case PGRES_FATAL_ERROR:
         reply->kind = PG_REPLY_FAILED;
-        pg_fail_result(connection, result, &reply->error);
+        pg_fail_result(pg, result, &reply->error);
         reply->position = position_of(result);
         break;
     }
@@ -318,11 +253,11 @@ run_to_end(struct pg *pg, struct pg_reply *reply, struct error *err)
 {
     AUTO_RESULT *result = NULL;
 
-    if (!finish_query(pg->connection, &result, err))
+    if (!finish_query(pg, &result, err))
         return false;
     if (result == NULL)
         return pg_fail_lost(pg->connection, err);
-    if (!pg_read_reply(pg->connection, result, reply, err))
+    if (!pg_read_reply(pg, result, reply, err))
         return false;
     pg_rows_release(&reply->rows);
     reply->rows = rows_of(TAKE(result));
@@ -331,15 +266,15 @@ run_to_end(struct pg *pg, struct pg_reply *reply, struct error *err)
 
 /* Read what COPY … TO STDOUT sends, for nobody. */
 static bool
-drop_copy_data(PGconn *connection, struct error *err)
+drop_copy_data(struct pg *pg, struct error *err)
 {
     for (;;) {
         char *line = NULL;
-        int size = PQgetCopyData(connection, &line, true);
+        int size = PQgetCopyData(pg->connection, &line, true);
         PQfreemem(line);
         if (size < 0)
             return true;
-        if (size == 0 && !pg_wait_readable(connection, err))
+        if (size == 0 && !pg_wait(pg, false, err))
             return false;
     }
 }
@@ -358,7 +293,7 @@ pg_run(struct pg *pg, const char *sql, struct pg_reply *reply, struct error *err
     /* A COPY that the lexer did not see as one: end it at once. */
     if (status == PGRES_COPY_IN && PQputCopyEnd(pg->connection, "its data are not in the file") < 0)
         return pg_fail_lost(pg->connection, err);
-    if (status == PGRES_COPY_OUT && !drop_copy_data(pg->connection, err))
+    if (status == PGRES_COPY_OUT && !drop_copy_data(pg, err))
         return false;
     if (!run_to_end(pg, reply, err))
         return false;
@@ -370,28 +305,23 @@ pg_run(struct pg *pg, const char *sql, struct pg_reply *reply, struct error *err
     return true;
 }
 
+/* Once the statement was cancelled the rest is for nobody. */
 static bool
-put_copy_data(PGconn *connection, const char *data, size_t size_bytes, struct error *err)
+put_copy_data(struct pg *pg, const char *data, size_t size_bytes, struct error *err)
 {
     enum { CHUNK_BYTES = 64 * 1024 };
 
-    for (size_t at = 0; at < size_bytes;) {
+    for (size_t at = 0; at < size_bytes && pg->stop_until_ms == 0;) {
         size_t size = size_bytes - at < CHUNK_BYTES ? size_bytes - at : CHUNK_BYTES;
-        int put = PQputCopyData(connection, data + at, (int)size);
+        int put = PQputCopyData(pg->connection, data + at, (int)size);
         if (put < 0)
-            return pg_fail_lost(connection, err);
+            return pg_fail_lost(pg->connection, err);
         at += put > 0 ? size : 0;
-        for (int unsent = PQflush(connection); unsent != 0; unsent = PQflush(connection)) {
+        for (int unsent = PQflush(pg->connection); unsent != 0; unsent = PQflush(pg->connection)) {
             if (unsent < 0)
-                return pg_fail_lost(connection, err);
-            struct pollfd wait[] = {
-                {.fd = PQsocket(connection), .events = POLLIN | POLLOUT},
-                {.fd = signals_descriptor(), .events = POLLIN},
-            };
-            if (poll(wait, ARRAY_LENGTH(wait), -1) > 0 && signals_is_stop_requested())
-                return stop(connection, err);
-            if ((wait[0].revents & POLLIN) != 0 && !PQconsumeInput(connection))
-                return pg_fail_lost(connection, err);
+                return pg_fail_lost(pg->connection, err);
+            if (!pg_wait(pg, true, err))
+                return false;
         }
     }
     return true;
@@ -411,9 +341,10 @@ pg_run_copy(struct pg *pg,
         return false;
     if (PQresultStatus(result_of(reply->rows)) != PGRES_COPY_IN)
         return true; /* refused */
-    if (!put_copy_data(pg->connection, data, size_bytes, err))
+    if (!put_copy_data(pg, data, size_bytes, err))
         return false;
-    if (PQputCopyEnd(pg->connection, NULL) < 0)
+    const char *why_not = pg->stop_until_ms != 0 ? "stopped" : NULL;
+    if (PQputCopyEnd(pg->connection, why_not) < 0)
         return pg_fail_lost(pg->connection, err);
     return run_to_end(pg, reply, err);
 }

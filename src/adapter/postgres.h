@@ -3,8 +3,8 @@
  * PostgreSQL: the only user of libpq.
  *
  * Not a general purpose client: one connection, text format, queries one at a
- * time or in a pipeline, and every wait ends early when the process is asked
- * to stop. The running statement is then cancelled at the server.
+ * time or in a pipeline. When the process is asked to stop, the running statement
+ * is cancelled at the server, and refused with ERROR_STOPPED.
  */
 #ifndef ADAPTER_POSTGRES_H
 #define ADAPTER_POSTGRES_H
@@ -64,7 +64,7 @@ const char *pg_database(const struct pg *pg);
 const char *pg_host(const struct pg *pg);
 const char *pg_user(const struct pg *pg);
 int pg_server_version(const struct pg *pg); /* 150004 is 15.4 */
-bool pg_is_lost(const struct pg *pg);
+bool pg_is_lost(const struct pg *pg); /* or given up, after a stop */
 bool pg_is_in_transaction(const struct pg *pg); /* open or failed */
 
 /* An identifier, quoted; the caller frees it. */
@@ -119,7 +119,7 @@ void pg_reply_done(struct pg_reply *reply);
  * Run one statement as it is, also one that cannot run in a transaction. A
  * refusal by the server is PG_REPLY_FAILED, not an error.
  *
- * Errors   ERROR_CONNECTION, ERROR_STOPPED.
+ * Errors   ERROR_CONNECTION; ERROR_STOPPED: and the server did not even answer.
  */
 MUST_CHECK bool pg_run(struct pg *pg, const char *sql, struct pg_reply *reply, struct error *err);
 

@@ -394,7 +394,7 @@ pg_server_version(const struct pg *pg)
 bool
 pg_is_lost(const struct pg *pg)
 {
-    return PQstatus(pg->connection) == CONNECTION_BAD;
+    return pg->is_given_up || PQstatus(pg->connection) == CONNECTION_BAD;
 }
 
 bool

@@ -13,6 +13,11 @@ struct pg {
     PGconn *connection;
     pg_notice_handler *on_notice;
     void *notice_context;
+    /* After a request to stop. */
+    int64_t stop_until_ms;   /* monotonic: how long the server's answers are waited for; 0: none */
+    int64_t cancel_again_ms; /* when */
+    bool is_given_up;        /* it did not answer */
+    bool is_interrupted;     /* the server refused a statement since: nothing more to cancel */
 };
 
 /* A PGresult by another name, so that no header of libpq is needed elsewhere. */
@@ -32,26 +37,23 @@ void pg_result_release(PGresult **result);
 #define AUTO_RESULT __attribute__((cleanup(pg_result_release))) PGresult
 
 /* Describe a refused statement. Returns false. */
-bool pg_fail_result(const PGconn *connection, const PGresult *result, struct error *err);
+bool pg_fail_result(struct pg *pg, const PGresult *result, struct error *err);
 
 /* Describe a connection that was lost. Returns false. */
 bool pg_fail_lost(const PGconn *connection, struct error *err);
 
 /*
- * Wait until the socket can be read, writing what is buffered meanwhile.
- * Errors   ERROR_CONNECTION, ERROR_STOPPED.
+ * Wait until the socket can be read and take what is there, writing what is
+ * buffered meanwhile; or, `is_writable_wanted`, until some of it was written. A
+ * stop cancels the statement at the server, whose answer is then waited for a
+ * while: it is a refusal, of the kind ERROR_STOPPED.
+ * Errors   ERROR_CONNECTION; ERROR_STOPPED: the server did not answer, and the
+ *          connection is of no more use.
  */
-MUST_CHECK bool pg_wait_readable(PGconn *connection, struct error *err);
-
-/*
- * The next result of the query that is under way, NULL at its end. A stop
- * cancels the statement at the server first.
- * Errors   ERROR_CONNECTION, ERROR_STOPPED.
- */
-MUST_CHECK bool pg_next_result(PGconn *connection, PGresult **result, struct error *err);
+MUST_CHECK bool pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err);
 
 /* Turn a result into a reply. False when it tells of a lost connection. */
 MUST_CHECK bool pg_read_reply(
-    PGconn *connection, PGresult *result, struct pg_reply *reply, struct error *err);
+    struct pg *pg, PGresult *result, struct pg_reply *reply, struct error *err);
 
 #endif

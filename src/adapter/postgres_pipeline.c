@@ -69,7 +69,7 @@ pg_pipeline_receive(struct pg *pg, bool wait, struct pg_reply *reply, struct err
                 reply->kind = PG_REPLY_NONE;
                 return true;
             }
-            if (!pg_wait_readable(pg->connection, err))
+            if (!pg_wait(pg, false, err))
                 return false;
             continue;
         }
@@ -77,7 +77,7 @@ pg_pipeline_receive(struct pg *pg, bool wait, struct pg_reply *reply, struct err
         AUTO_RESULT *result = PQgetResult(pg->connection);
         if (result == NULL)
             continue; /* between two statements */
-        if (!pg_read_reply(pg->connection, result, reply, err))
+        if (!pg_read_reply(pg, result, reply, err))
             return false;
         pg_rows_release(&reply->rows);
         reply->rows = rows_of(TAKE(result));

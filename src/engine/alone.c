@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "adapter/signals.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/concurrent_index.h"
@@ -253,7 +254,7 @@ record_failure(struct alone *alone, const struct error *failure)
     struct error err = ERROR_INIT;
     struct pg *db = alone->run->session.db;
 
-    if (failure->kind == ERROR_CONNECTION || failure->kind == ERROR_STOPPED || pg_is_lost(db))
+    if (failure->kind == ERROR_CONNECTION || pg_is_lost(db))
         return;
     if (pg_is_in_transaction(db) && !pg_command(db, "ROLLBACK", 0, NULL, &err))
         return;
@@ -303,6 +304,8 @@ run_statements(struct alone *alone, struct error *err)
     if (!set_statement_timeout(alone, err))
         return false;
     for (size_t i = alone->done; i < alone->script.count; i++) {
+        if (signals_is_stop_requested())
+            return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
         if (!run_statement(alone, i, err))
             return false;
     }

@@ -37,6 +37,7 @@ struct event {
     int64_t left_ms;     /* of the budget: DATABASE_WAITING, LOCK_WAITING, RETRIED */
     size_t attempt;      /* RETRIED: the try that follows, from 2 */
     const struct error *error;
+    bool is_unknown; /* FAILED: nobody heard whether its transaction committed */
 
     /* RUN_STARTED */
     const char *database;

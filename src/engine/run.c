@@ -171,6 +171,8 @@ run_record_failure(struct run *run, const struct step *step, const struct error 
     char version[24];
     char total[24];
 
+    if (pg_is_lost(run->session.db))
+        return;
     snprintf(version, sizeof(version), "%" PRId64, migration->version);
     snprintf(total, sizeof(total), "%zu", run->scripts[step - run->plan->steps].statements);
     const char *const values[] = {run->session.ledger.table, version, migration->name,

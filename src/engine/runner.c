@@ -288,7 +288,8 @@ apply_all(struct run *run, struct patience *patience, struct error *err)
     while (run->applied < run->plan->count) {
         if (apply_stretch(run, err))
             continue;
-        if (err->kind != ERROR_DATABASE || run->applied == run->plan->count)
+        if ((err->kind != ERROR_DATABASE && err->kind != ERROR_STOPPED) ||
+            run->applied == run->plan->count)
             return false;
         if (take_out_of_transaction(run, err) || do_without_prepared(run, err))
             continue;
@@ -298,7 +299,7 @@ apply_all(struct run *run, struct patience *patience, struct error *err)
                 return error_set(err, ERROR_MOVED, "to be tried again");
             continue;
         }
-        if (!is_alone && err->kind == ERROR_DATABASE)
+        if (!is_alone)
             run_record_failure(run, &run->plan->steps[run->applied], err);
         return false;
     }
@@ -331,6 +332,7 @@ tell_failed(struct run *run, const struct error *err)
                             .error = err,
                             .has_from = step->has_from,
                             .from = step->from,
+                            .is_unknown = run->session.db == NULL || pg_is_lost(run->session.db),
                             .text = is_alone ? text : NULL,
                         });
 }

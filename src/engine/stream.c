@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter/signals.h"
 #include "base/memory.h"
 #include "engine/sequence.h"
 
@@ -57,6 +58,8 @@ explain(const struct run *run,
     struct error *failure)
 {
     *failure = reply->error;
+    if (failure->kind == ERROR_STOPPED && kind != MESSAGE_STATEMENT)
+        return;
     switch (kind) {
     case MESSAGE_GUARD:
         if (error_is_sqlstate(failure, "22012"))
@@ -170,6 +173,8 @@ fill_window(struct stream *stream, struct error *err)
     while (is_drained && stream->next_step < stream->end && stream->count < WINDOW_MESSAGES - 1 &&
            stream->bytes < WINDOW_BYTES) {
         struct message message;
+        if (signals_is_stop_requested())
+            return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
         if (!stream->is_step_open && !open_next_step(stream, err))
             return false;
         if (sequence_next(&stream->sequence, &message)) {
@@ -266,14 +271,13 @@ stream_steps(struct run *run, size_t first, size_t end, struct error *err)
         return false;
     if (!prepare_statements(stream, err))
         return false;
-    while (!stream->is_failed && (stream->next_step < end || stream->count > 0)) {
+    while (!stream->is_failed && (stream->next_step < stream->end || stream->count > 0)) {
         if (!fill_window(stream, &input)) {
-            if (input.kind != ERROR_INPUT) {
+            if (input.kind != ERROR_INPUT && input.kind != ERROR_STOPPED) {
                 *err = input;
                 return false;
             }
-            end = stream->next_step; /* a file changed: finish what was sent */
-            stream->end = end;
+            stream->end = stream->next_step; /* finish what was sent */
             continue;
         }
         if (stream->count > 0 && !take_replies(stream, err))
@@ -307,7 +311,7 @@ say_message(
     reply->kind = PG_REPLY_FAILED;
     reply->error = refusal;
     *err = refusal;
-    return refusal.kind == ERROR_DATABASE;
+    return refusal.kind == ERROR_DATABASE || refusal.kind == ERROR_STOPPED;
 }
 
 bool

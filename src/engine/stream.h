@@ -16,9 +16,10 @@
  * committed, whatever the result.
  *
  * Errors   ERROR_DATABASE, placed in its file: that step left nothing, and the
- *          session is fit for another try; ERROR_MOVED: another run moved the
- *          version; ERROR_CONNECTION, ERROR_STOPPED: the session is of no more
- *          use; ERROR_INPUT: a file changed.
+ *          session is fit for another try; ERROR_STOPPED: the same, after a
+ *          signal; ERROR_MOVED: another run moved the version;
+ *          ERROR_CONNECTION: the session is of no more use; ERROR_INPUT: a file
+ *          changed.
  */
 MUST_CHECK bool stream_steps(struct run *run, size_t first, size_t end, struct error *err);
 

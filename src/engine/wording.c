@@ -195,7 +195,7 @@ say_failed(const struct event *event, struct text *message)
         text_printf(message, "\n%s", event->text);
         return;
     }
-    if (event->error->kind == ERROR_CONNECTION) {
+    if (event->is_unknown) {
         text_puts(message, "\nIts transaction either committed whole or left nothing; the next run "
                            "finds out which.");
         return;

@@ -377,7 +377,7 @@ class LostRace(DatabaseCase):
     def test_a_deadlock_is_tried_again(self):
         self.psql("CREATE TABLE other ()")
         holder = self.session("SET deadlock_timeout = '30s'; BEGIN; LOCK TABLE other;")
-        files = {**self.FILES, "2_u.up.sql": "SET LOCAL deadlock_timeout = '50ms';\nLOCK TABLE t;\n"
+        files = {**self.FILES, "2_u.up.sql": "SET LOCAL deadlock_timeout = '3s';\nLOCK TABLE t;\n"
                                              "SELECT 1;\nLOCK TABLE other;\nCREATE TABLE u ();\n"}
         process = self.start_up(files, "--ddl-lock-timeout", "20s")
         self.wait_for_statement("LOCK TABLE other")

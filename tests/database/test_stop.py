@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGTERM and SIGINT: the run ends soon, leaves nothing half done, and says so."""
 
+import os
 import signal
 import time
 
@@ -32,7 +33,8 @@ class Stop(DatabaseCase):
                 self.assert_log(self.stop(process, number), f"""
                     <time> INFO  3 of 3 migrations pending on <database> at 127.0.0.1: none -> 3
                     <time> INFO  1_a applied in <duration> (1 statement); current version is 1
-                    <time> ERROR 2_b: stopped by {name}
+                    <time> ERROR 2_b.up.sql:2:1: stopped by {name}
+                                       2 | SELECT pg_sleep(60);
                                        Nothing of this migration was kept: the database is at 1, clean.
                     <time> ERROR failed: 1 of 3 applied in <duration>; none -> 1 (wanted 3); a retry may help
                 """, status=1)
@@ -41,6 +43,23 @@ class Stop(DatabaseCase):
                 self.assertEqual("0", self.psql(
                     "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'"
                     " AND pid <> pg_backend_pid() AND state = 'active'"))
+                self.assertEqual(["1|applied|", f"2|failed|stopped by {name}"],
+                                 self.history("version, outcome, error ->> 'message'"))
+
+    def test_when_the_server_does_not_answer(self):
+        process = self.start_up(SLOW)
+        self.wait_for_statement("pg_sleep(60)")
+        backend = int(self.psql("SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'"
+                                " AND pid <> pg_backend_pid()"))
+        os.kill(backend, signal.SIGSTOP)
+        self.addCleanup(os.kill, backend, signal.SIGCONT)
+        self.assert_log(self.stop(process), """
+            <time> INFO  3 of 3 migrations pending on <database> at 127.0.0.1: none -> 3
+            <time> INFO  1_a applied in <duration> (1 statement); current version is 1
+            <time> ERROR 2_b: stopped by SIGTERM
+                               Its transaction either committed whole or left nothing; the next run finds out which.
+            <time> ERROR failed: 1 of 3 applied in <duration>; none -> 1 (wanted 3); a retry may help
+        """, status=1)
 
     def test_the_next_run_goes_on(self):
         process = self.start_up(SLOW)
@@ -62,7 +81,10 @@ class Stop(DatabaseCase):
                 self.wait_for_statement("pg_sleep(60)")
                 result = self.stop(process)
                 self.assertEqual(1, result.status)
-                self.assertIn(" ERROR 2_b: stopped by SIGTERM\n", result.stdout)
+                line = 5 if name == "with copied data" else 3
+                self.assertIn(f" ERROR 2_b.up.sql:{line}:1: stopped by SIGTERM\n", result.stdout)
+                self.assertEqual("failed|stopped by SIGTERM",
+                                 self.history("outcome, error ->> 'message'")[-1])
                 is_kept = name == "outside"
                 self.assertEqual("a b" if is_kept else "a", self.tables())
                 self.assertEqual("2|t" if is_kept else "1|f", self.version())

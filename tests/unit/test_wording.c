@@ -265,6 +265,7 @@ a_failure_says_what_where_why_and_what_was_kept(UNUSED void **state)
              .migration = "2_b",
              .version = 2,
              .error = &LOST_ERROR,
+             .is_unknown = true,
              .has_from = true,
              .from = 1},
             "2_b.up.sql: the connection was lost\n"

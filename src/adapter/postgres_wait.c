@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <poll.h>
+
+#include "adapter/clock.h"
+#include "adapter/postgres_internal.h"
+#include "adapter/signals.h"
+#include "base/memory.h"
+
+/*
+ * When a stop is asked for, the statement is cancelled at the server, and the
+ * wait goes on for the server's own word of it: so it ends as any refused
+ * statement does, rolled back and recorded. Against a server that says nothing
+ * there is an end to the patience. A platform kills 10 s after SIGTERM.
+ */
+enum {
+    CANCEL_MS = 1500,        /* for one request to cancel */
+    CANCEL_AGAIN_MS = 250,   /* it came between two statements, and was lost */
+    STOP_PATIENCE_MS = 4000, /* from the first request to the end */
+};
+
+static void
+release_cancel(PGcancelConn **cancel)
+{
+    PQcancelFinish(*cancel);
+}
+
+/* Ask the server to end the running statement, over TLS where the connection has it. */
+static void
+cancel_statement(PGconn *connection)
+{
+    __attribute__((cleanup(release_cancel))) PGcancelConn *cancel = PQcancelCreate(connection);
+    int64_t until_ms = clock_monotonic_ms() + CANCEL_MS;
+
+    if (cancel == NULL || PQcancelStart(cancel) != 1)
+        return;
+    for (;;) {
+        PostgresPollingStatusType want = PQcancelPoll(cancel);
+        int64_t left_ms = until_ms - clock_monotonic_ms();
+        if (want == PGRES_POLLING_OK || want == PGRES_POLLING_FAILED || left_ms <= 0)
+            return;
+        struct pollfd wait = {.fd = PQcancelSocket(cancel),
+            .events = want == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+        poll(&wait, 1, (int)left_ms);
+    }
+}
+
+/* A stop was asked for: is there patience left? */
+static bool
+wait_stopping(struct pg *pg, int *timeout_ms, struct error *err)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (pg->stop_until_ms == 0)
+        pg->stop_until_ms = now_ms + STOP_PATIENCE_MS;
+    pg->is_given_up = now_ms >= pg->stop_until_ms;
+    if (pg->is_given_up)
+        return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
+    if (!pg->is_interrupted && now_ms >= pg->cancel_again_ms) {
+        cancel_statement(pg->connection);
+        pg->cancel_again_ms = clock_monotonic_ms() + CANCEL_AGAIN_MS;
+    }
+    *timeout_ms = CANCEL_AGAIN_MS;
+    return true;
+}
+
+bool
+pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
+{
+    for (;;) {
+        int unsent = PQflush(pg->connection);
+        int timeout_ms = -1;
+        if (unsent < 0)
+            return pg_fail_lost(pg->connection, err);
+
+        bool is_stopping = signals_is_stop_requested();
+        if (is_stopping && !wait_stopping(pg, &timeout_ms, err))
+            return false;
+        struct pollfd wait[] = {
+            {.fd = PQsocket(pg->connection), .events = (short)(unsent ? POLLIN | POLLOUT : POLLIN)},
+            {.fd = is_stopping ? -1 : signals_descriptor(), .events = POLLIN},
+        };
+        if (poll(wait, ARRAY_LENGTH(wait), timeout_ms) <= 0)
+            continue;
+        if ((wait[0].revents & ~POLLOUT) != 0)
+            return PQconsumeInput(pg->connection) ? true : pg_fail_lost(pg->connection, err);
+        if (is_writable_wanted && (wait[0].revents & POLLOUT) != 0)
+            return true;
+    }
+}
