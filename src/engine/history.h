@@ -44,7 +44,6 @@ struct history_entry {
 };
 
 struct history {
-    char *table; /* of the version, as one would write it */
     bool has_version;
     int64_t version;
     bool is_dirty;
@@ -81,6 +80,14 @@ MUST_CHECK bool history_load(struct pg *db,
     bool with_details,
     struct history **history,
     struct error *err);
+
+/*
+ * The two halves of history_load, for a question that is asked ahead: the query,
+ * whose one value, where there is a history table, is the name of the version
+ * table; and what its rows say. The caller frees both.
+ */
+char *history_query(const struct ledger *ledger, bool with_details);
+struct history *history_read(const struct pg_rows *rows);
 
 /*
  * Create the tables that are missing.

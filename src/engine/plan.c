@@ -47,6 +47,17 @@ file_of(const struct catalog *catalog, int64_t version)
     return migration != NULL && migration->up.name != NULL ? migration->up.name : NULL;
 }
 
+/* The version before one, as the folder has it; -1, golang-migrate's word for none. */
+static int64_t
+version_before(const struct catalog *catalog, int64_t version)
+{
+    int64_t before = -1;
+
+    for (size_t i = 0; i < catalog->count && catalog->migrations[i].version < version; i++)
+        before = catalog->migrations[i].version;
+    return before;
+}
+
 static bool
 fail_dirty(const struct catalog *catalog, const struct history *history, struct error *err)
 {
@@ -56,9 +67,9 @@ fail_dirty(const struct catalog *catalog, const struct history *history, struct 
         "the database is dirty at version %lld: another tool began %s and did not finish it",
         (long long)history->version, file != NULL ? file : "a file that is not in the folder");
     return error_hint(err,
-        "Look at which of its statements took effect. If none did, set the version before it; if "
-        "all did, keep %lld: UPDATE %s SET version = …, dirty = false; then run again.",
-        (long long)history->version, history->table);
+        "Look at which of its statements took effect. If none did: pgstride force %lld; if all "
+        "did: pgstride force %lld; then run again.",
+        (long long)version_before(catalog, history->version), (long long)history->version);
 }
 
 /*

@@ -156,14 +156,14 @@ prepare(struct run *run, const struct bounds *bounds, struct error *err)
     if (run->session.db == NULL) {
         if (run->session.connecting == NULL)
             session_start(run->config, run->listener, &run->session);
-        if (!session_open(&run->session, err))
+        if (!session_open(&run->session, SESSION_TO_RUN, err))
             return false;
         if (!session_lock(&run->session, err))
             return false;
         run_write_sql(run);
     }
     history_release(&run->history);
-    if (!history_load(run->session.db, &run->session.ledger, run->plan != NULL, &run->history, err))
+    if (!session_history(&run->session, run->plan != NULL, &run->history, err))
         return false;
     tell_unheard(run);
     plan_release(&run->plan);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "adapter/clock.h"
-#include "adapter/digest.h"
 #include "adapter/signals.h"
 #include "base/memory.h"
 
@@ -16,8 +15,6 @@ enum {
     ATTEMPT_MS = 10 * 1000,
     FIRST_WAIT_MS = 100,
     LONGEST_WAIT_MS = 2000,
-    FIRST_POLL_MS = 20,
-    LONGEST_POLL_MS = 1000,
     SAY_EVERY_MS = 10 * 1000,
 };
 
@@ -36,6 +33,7 @@ session_close(struct session *session)
     pg_close(session->db);
     pg_close(session->connecting);
     ledger_done(&session->ledger);
+    history_free(session->greeted);
     *session = (struct session){0};
 }
 
@@ -168,6 +166,19 @@ choose_settings(struct session *session)
         add_setting(session, config->url.settings[i].name, config->url.settings[i].value);
 }
 
+static void
+name_ledger(struct session *session, const char *schema)
+{
+    struct ledger *ledger = &session->ledger;
+    AUTO_STRING char *quoted = pg_quote_identifier(session->db, schema);
+    AUTO_STRING char *table = pg_quote_identifier(session->db, session->config->table);
+
+    ledger->schema = memory_string(schema);
+    ledger->table = memory_string(session->config->table);
+    ledger->version_table = memory_printf("%s.%s", quoted, table);
+    ledger->history_table = memory_printf("%s.pgstride_history", quoted);
+}
+
 /*
  * One row. client_connection_check_interval (since 14, and not on every system)
  * ends the backend of a killed job within a second, and its lock with it. The
@@ -190,7 +201,6 @@ choose_settings(struct session *session)
 static bool
 read_surroundings(struct session *session, const struct pg_rows *rows, struct error *err)
 {
-    struct ledger *ledger = &session->ledger;
     const char *commit = pg_rows_text(rows, 0, 2);
 
     if (pg_rows_is_null(rows, 0, 0)) {
@@ -198,64 +208,154 @@ read_surroundings(struct session *session, const struct pg_rows *rows, struct er
         return error_hint(err, "Create it first (CREATE SCHEMA), or name another with search_path= "
                                "in the URL.");
     }
-    AUTO_STRING char *schema = pg_quote_identifier(session->db, pg_rows_text(rows, 0, 0));
-    AUTO_STRING char *table = pg_quote_identifier(session->db, session->config->table);
-    ledger->schema = memory_string(pg_rows_text(rows, 0, 0));
-    ledger->table = memory_string(session->config->table);
-    ledger->version_table = memory_printf("%s.%s", schema, table);
-    ledger->history_table = memory_printf("%s.pgstride_history", schema);
-    ledger->has_version_table = pg_rows_boolean(rows, 0, 3);
-    ledger->has_history_table = pg_rows_boolean(rows, 0, 4);
+    if (strcmp(session->ledger.schema, pg_rows_text(rows, 0, 0)) != 0) {
+        ledger_done(&session->ledger);
+        name_ledger(session, pg_rows_text(rows, 0, 0));
+    }
+    session->ledger.has_version_table = pg_rows_boolean(rows, 0, 3);
+    session->ledger.has_history_table = pg_rows_boolean(rows, 0, 4);
     if (!pg_rows_is_null(rows, 0, 5))
         add_setting(session, "client_connection_check_interval", "1s");
     session->is_standby = pg_rows_boolean(rows, 0, 1);
     session->is_commit_async = strcmp(commit, "off") == 0;
-
-    AUTO_STRING char *path = memory_printf("/%s", pg_database(session->db));
-    session->lock_keys[0] = session_lock_key(ledger->schema, ledger->table, path);
-    session->lock_keys[1] = session_lock_key(ledger->schema, ledger->table, path + 1);
+    session_find_lock_keys(session);
     return true;
 }
 
+/* The lock, if the schema is the one that we think; as far as each key is free. */
+#define SQL_LOCK_AHEAD                                                                             \
+    "SELECT CASE WHEN coalesce($1, current_schema()) = $2 AND NOT pg_is_in_recovery()\n"           \
+    "            THEN CASE WHEN NOT pg_try_advisory_lock($3) THEN 0\n"                             \
+    "                      WHEN NOT pg_try_advisory_lock($4) THEN 1\n"                             \
+    "                      ELSE 2 END END"
+
+/* One message of the greeting, and what is done with its answer. */
+enum greeting_part { GREETING_SETTINGS, GREETING_LOCK, GREETING_LOOK, GREETING_HISTORY };
+
 static bool
-look_around(struct session *session, struct error *err)
+send_greeting(struct session *session, enum session_purpose purpose, struct error *err)
 {
-    const char *const values[] = {session->config->url.schema, session->config->table};
-    AUTO_REPLY reply = {0};
+    const struct config *config = session->config;
     AUTO_TEXT settings = TEXT_INIT;
+    AUTO_STRING char *history = history_query(&session->ledger, purpose == SESSION_TO_READ);
+    char keys[2][24];
+    const char *const look[] = {config->url.schema, config->table};
+    const char *const lock[] = {config->url.schema, session->ledger.schema, keys[0], keys[1]};
+    const char *const table[] = {config->table};
 
     text_puts(&settings, "SELECT ");
     session_add_settings(session, 1, &settings);
-
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
+        snprintf(keys[i], sizeof(keys[i]), "%" PRId64, session->lock_keys[i]);
     if (!pg_pipeline_enter(session->db, err))
         return false;
     if (!pg_pipeline_send(session->db, text_string(&settings), session->settings_count,
             session->settings_values, err))
         return false;
-    if (!pg_pipeline_send(session->db, SQL_LOOK_AROUND, 2, values, err))
+    if (!pg_pipeline_send(session->db, purpose == SESSION_TO_RUN ? SQL_LOCK_AHEAD : "SELECT 0",
+            purpose == SESSION_TO_RUN ? ARRAY_LENGTH(lock) : 0, lock, err))
         return false;
-    if (!pg_pipeline_sync(session->db, err))
+    if (!pg_pipeline_send(session->db, SQL_LOOK_AROUND, ARRAY_LENGTH(look), look, err))
         return false;
-    bool is_read = false;
+    /* Where there are no tables yet it fails, for itself. */
+    return pg_pipeline_sync(session->db, err) &&
+           pg_pipeline_send(session->db, history, ARRAY_LENGTH(table), table, err) &&
+           pg_pipeline_sync(session->db, err);
+}
+
+static bool
+hear_greeting(struct session *session,
+    enum greeting_part part,
+    const struct pg_reply *reply,
+    struct error *refusal)
+{
+    if (reply->kind == PG_REPLY_FAILED && part != GREETING_HISTORY) {
+        *refusal = reply->error;
+        return false;
+    }
+    if (reply->kind != PG_REPLY_DONE)
+        return true;
+    if (part == GREETING_LOCK) {
+        int64_t got = pg_rows_number(reply->rows, 0, 0);
+        session->is_locked[0] = got >= 1;
+        session->is_locked[1] = got >= 2;
+    } else if (part == GREETING_LOOK) {
+        return read_surroundings(session, reply->rows, refusal);
+    } else if (part == GREETING_HISTORY) {
+        session->greeted = history_read(reply->rows);
+    }
+    return true;
+}
+
+/* The answers come in order, one a message, and one a sync. */
+static bool
+read_greeting(struct session *session, struct error *err)
+{
+    enum greeting_part part = GREETING_SETTINGS;
     struct error refusal = ERROR_INIT;
-    for (int owed = 3; owed > 0; owed--) {
+    bool is_good = true;
+
+    for (int syncs = 0; syncs < 2;) {
+        AUTO_REPLY reply = {0};
         if (!pg_pipeline_receive(session->db, true, &reply, err))
             return false;
-        if (reply.kind == PG_REPLY_FAILED)
-            refusal = reply.error;
-        if (owed == 2 && reply.kind == PG_REPLY_DONE)
-            is_read = read_surroundings(session, reply.rows, &refusal);
+        if (reply.kind == PG_REPLY_SYNCED)
+            syncs++;
+        else if (is_good)
+            is_good = hear_greeting(session, part++, &reply, &refusal);
     }
     if (!pg_pipeline_leave(session->db, err))
         return false;
-    if (is_read)
+    if (is_good)
         return true;
     *err = refusal;
     return error_prefix(err, "cannot prepare the session");
 }
 
+/* Our guess, before the server said: from the URL, or what nearly everybody has. */
+static char *
+guess_schema(const struct config *config)
+{
+    if (config->url.schema != NULL)
+        return memory_string(config->url.schema);
+    for (size_t i = 0; i < config->url.settings_count; i++) {
+        const char *path = config->url.settings[i].value;
+        if (strcmp(config->url.settings[i].name, "search_path") == 0)
+            return memory_copy(path, strcspn(path, ", "));
+    }
+    return memory_string("public");
+}
+
+static bool
+greet(struct session *session, enum session_purpose purpose, struct error *err)
+{
+    AUTO_STRING char *guess = guess_schema(session->config);
+
+    name_ledger(session, guess);
+    session->ledger.has_history_table = true;
+    session_find_lock_keys(session);
+    if (!send_greeting(session, purpose, err) || !read_greeting(session, err))
+        return false;
+    bool is_guessed = strcmp(session->ledger.schema, guess) == 0;
+    if (!is_guessed || (purpose == SESSION_TO_RUN && !session->is_locked[1])) {
+        /* Of another schema, or from before the lock. */
+        history_free(TAKE(session->greeted));
+    }
+    return true;
+}
+
 bool
-session_open(struct session *session, struct error *err)
+session_history(
+    struct session *session, bool with_details, struct history **history, struct error *err)
+{
+    if (session->greeted == NULL)
+        return history_load(session->db, &session->ledger, with_details, history, err);
+    *history = TAKE(session->greeted);
+    return true;
+}
+
+bool
+session_open(struct session *session, enum session_purpose purpose, struct error *err)
 {
     if (!connect_with_patience(session, err))
         return false;
@@ -266,139 +366,5 @@ session_open(struct session *session, struct error *err)
         return error_hint(err, "pgstride needs PostgreSQL 13 or newer.");
     }
     choose_settings(session);
-    return look_around(session, err);
-}
-
-uint32_t
-session_lock_key(const char *schema, const char *table, const char *database)
-{
-    enum { SALT = 1486364155 };
-    AUTO_TEXT joined = TEXT_INIT;
-
-    text_add(&joined, schema, strlen(schema) + 1);
-    text_add(&joined, table, strlen(table) + 1);
-    text_puts(&joined, database);
-    return digest_crc32(joined.data, joined.size_bytes) * (uint32_t)SALT;
-}
-
-#define SQL_TRY_LOCK "SELECT pg_try_advisory_lock($1)"
-
-/* Take what is missing of the two keys, the command line's first. */
-static bool
-try_lock(struct session *session, bool *is_locked, struct error *err)
-{
-    *is_locked = false;
-    for (size_t i = 0; i < ARRAY_LENGTH(session->lock_keys); i++) {
-        char key[24];
-        const char *const values[] = {key};
-        AUTO_ROWS struct pg_rows *rows = NULL;
-        if (session->is_locked[i])
-            continue;
-        snprintf(key, sizeof(key), "%" PRId64, session->lock_keys[i]);
-        if (!pg_query(session->db, SQL_TRY_LOCK, 1, values, &rows, err))
-            return error_prefix(err, "cannot ask for the migration lock");
-        session->is_locked[i] = pg_rows_boolean(rows, 0, 0);
-        if (!session->is_locked[i])
-            return true;
-    }
-    *is_locked = true;
-    return true;
-}
-
-#define SQL_LOOK_AGAIN "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL"
-
-/* Whoever held the lock before us may have made the tables. */
-static bool
-look_again(struct session *session, struct error *err)
-{
-    struct ledger *ledger = &session->ledger;
-    const char *const values[] = {ledger->version_table, ledger->history_table};
-    AUTO_ROWS struct pg_rows *rows = NULL;
-
-    if (ledger->has_version_table && ledger->has_history_table)
-        return true;
-    if (!pg_query(session->db, SQL_LOOK_AGAIN, ARRAY_LENGTH(values), values, &rows, err))
-        return error_prefix(err, "cannot look for the tables");
-    ledger->has_version_table = pg_rows_boolean(rows, 0, 0);
-    ledger->has_history_table = pg_rows_boolean(rows, 0, 1);
-    return true;
-}
-
-/* A bigint key stands in pg_locks as two halves. */
-#define SQL_HOLDER                                                                                 \
-    "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown'), a.usename,\n"              \
-    "       coalesce(a.state, 'unknown'),\n"                                                       \
-    "       extract(epoch FROM clock_timestamp() - a.backend_start)::bigint\n"                     \
-    "  FROM pg_locks AS l\n"                                                                       \
-    "  JOIN pg_stat_activity AS a USING (pid)\n"                                                   \
-    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1\n"                            \
-    "   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())\n"       \
-    "   AND l.classid = 0 AND l.objid::bigint IN ($1, $2)\n"                                       \
-    "   AND a.pid <> pg_backend_pid()\n"                                                           \
-    " LIMIT 1"
-
-static bool
-describe_holder(struct session *session, struct text *holder, struct error *err)
-{
-    char first[24];
-    char second[24];
-    const char *const values[] = {first, second};
-    AUTO_ROWS struct pg_rows *rows = NULL;
-
-    snprintf(first, sizeof(first), "%" PRId64, session->lock_keys[0]);
-    snprintf(second, sizeof(second), "%" PRId64, session->lock_keys[1]);
-    if (!pg_query(session->db, SQL_HOLDER, 2, values, &rows, err))
-        return false;
-    text_clear(holder);
-    if (pg_rows_count(rows) == 0)
-        text_puts(holder, "a session that has just ended");
-    else
-        text_printf(holder, "pid %s (%s, %s), %s, connected for %s s", pg_rows_text(rows, 0, 0),
-            pg_rows_text(rows, 0, 1), pg_rows_text(rows, 0, 2), pg_rows_text(rows, 0, 3),
-            pg_rows_text(rows, 0, 4));
-    return true;
-}
-
-bool
-session_lock(struct session *session, struct error *err)
-{
-    int64_t until_ms = clock_monotonic_ms() + session->config->lock_timeout_ms;
-    int64_t said_ms = INT64_MIN / 2;
-    int64_t wait_ms = FIRST_POLL_MS;
-    AUTO_TEXT holder = TEXT_INIT;
-
-    if (session->is_standby) {
-        error_set(err, ERROR_PLAN, "%s is a read-only standby", pg_host(session->db));
-        return error_hint(err, "Name the primary, or both hosts: host=a,b "
-                               "target_session_attrs=read-write.");
-    }
-    for (;;) {
-        bool is_locked = false;
-        if (!try_lock(session, &is_locked, err))
-            return false;
-        if (is_locked)
-            return look_again(session, err);
-        int64_t left_ms = until_ms - clock_monotonic_ms();
-        if (left_ms <= 0 || clock_monotonic_ms() - said_ms >= SAY_EVERY_MS) {
-            if (!describe_holder(session, &holder, err))
-                return false;
-        }
-        if (left_ms <= 0) {
-            error_set(err, ERROR_TIMEOUT,
-                "another run holds the migration lock since before we came, %" PRId64 " s ago: %s",
-                session->config->lock_timeout_ms / 1000, text_string(&holder));
-            return error_hint(err, "Let it finish and run again, or wait longer with "
-                                   "--lock-timeout.");
-        }
-        if (clock_monotonic_ms() - said_ms >= SAY_EVERY_MS) {
-            said_ms = clock_monotonic_ms();
-            tell(session->listener,
-                &(struct event){
-                    .kind = EVENT_LOCK_WAITING, .text = text_string(&holder), .left_ms = left_ms});
-        }
-        int64_t pause_ms = wait_ms / 2 + clock_jitter((uint32_t)(wait_ms / 2) + 1);
-        if (!signals_sleep(pause_ms < left_ms ? pause_ms : left_ms, err))
-            return false;
-        wait_ms = wait_ms * 2 < LONGEST_POLL_MS ? wait_ms * 2 : LONGEST_POLL_MS;
-    }
+    return greet(session, purpose, err);
 }

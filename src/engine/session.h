@@ -26,6 +26,7 @@ struct session {
     bool is_commit_async; /* synchronous_commit is off here: the last commit must say on */
     int64_t lock_keys[2]; /* golang-migrate's command line, and its library */
     bool is_locked[2];
+    struct history *greeted; /* the history as it was asked for ahead, if it was; once */
     /* What every migration finds set. */
     const char *settings_names[SESSION_VALUES_MAX];
     const char *settings_values[SESSION_VALUES_MAX];
@@ -44,13 +45,25 @@ void session_close(struct session *session);
 void session_start(
     const struct config *config, const struct listener *listener, struct session *session);
 
+enum session_purpose {
+    SESSION_TO_READ, /* the history with its details; no lock */
+    SESSION_TO_RUN,  /* the migration lock too, if it is free, and no details */
+};
+
 /*
- * Connect, waiting for a server that is not up yet, and look around.
+ * Connect, waiting for a server that is not up yet, and look around. Whatever can
+ * be asked before the answers are known goes out in the same round trip: the lock
+ * and the history of the schema that is most likely ours.
  *
  * Errors   ERROR_CONNECTION, ERROR_TIMEOUT, ERROR_STOPPED; ERROR_PLAN for a
  *          server below 13.
  */
-MUST_CHECK bool session_open(struct session *session, struct error *err);
+MUST_CHECK bool session_open(
+    struct session *session, enum session_purpose purpose, struct error *err);
+
+/* What the two tables say: from session_open, the first time, or asked anew. */
+MUST_CHECK bool session_history(
+    struct session *session, bool with_details, struct history **history, struct error *err);
 
 /*
  * What makes the session fresh again, but for its settings: statements that
@@ -64,8 +77,11 @@ void session_add_settings(const struct session *session, size_t first, struct te
 /* Make the session fresh, with our settings. */
 MUST_CHECK bool session_reset(struct session *session, struct error *err);
 
+/* The keys of the migration lock; once the ledger is known. */
+void session_find_lock_keys(struct session *session);
+
 /*
- * Get the migration lock, by polling: a session that blocks in
+ * Get the migration lock, by polling, unless session_open got it: a session that blocks in
  * pg_advisory_lock holds a snapshot, and so deadlocks with the holder's
  * CREATE INDEX CONCURRENTLY.
  *

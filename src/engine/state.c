@@ -86,9 +86,9 @@ state_load(const struct config *config,
     AUTO_STATE loaded = {0};
 
     session_start(config, listener, &session);
-    if (!session_open(&session, err))
+    if (!session_open(&session, SESSION_TO_READ, err))
         return false;
-    if (!history_load(session.db, &session.ledger, true, &loaded.history, err))
+    if (!session_history(&session, true, &loaded.history, err))
         return false;
     loaded.database = memory_string(pg_database(session.db));
     loaded.host = memory_string(pg_host(session.db));
