@@ -95,10 +95,19 @@ is_bundle_to_ignore(const char *conninfo)
            (effective == NULL || strncmp(effective, "verify-", 7) != 0);
 }
 
+/* golang-migrate's default for a URL, where neither it nor PGSSLMODE names another. */
+static const char *
+default_sslmode(const char *conninfo)
+{
+    bool is_url = conninfo != NULL && strstr(conninfo, "://") != NULL;
+
+    return is_url && getenv("PGSSLMODE") == NULL ? "require" : NULL;
+}
+
 static PGconn *
 start_connecting(const struct pg_target *target)
 {
-    enum { PARAMETERS_MAX = 8 };
+    enum { PARAMETERS_MAX = 9 };
     const char *keywords[PARAMETERS_MAX] = {"fallback_application_name", "keepalives_idle",
         "keepalives_interval", "keepalives_count", "tcp_user_timeout"};
     const char *values[PARAMETERS_MAX] = {"pgstride", "30", "10", "3", "60000"};
@@ -107,6 +116,11 @@ start_connecting(const struct pg_target *target)
     /* libpq takes an empty sslrootcert for none given, and asks the environment. */
     if (is_bundle_to_ignore(target->conninfo))
         unsetenv("PGSSLROOTCERT");
+
+    if (default_sslmode(target->conninfo) != NULL) {
+        keywords[count] = "sslmode";
+        values[count++] = default_sslmode(target->conninfo);
+    }
 
     /* What stands later wins: the conninfo over our defaults, our needs over it. */
     if (target->conninfo != NULL) {
@@ -280,7 +294,8 @@ add_connection_hint(struct error *err)
         {"", "does not match host name",
             "Connect by the name in the certificate, or use sslmode=verify-ca."},
         {"", "server does not support SSL",
-            "Turn ssl on at the server, or say sslmode=disable where that is safe."},
+            "Turn ssl on at the server, or say sslmode=disable where that is safe. The default for a "
+            "URL is require."},
         {"", "no password supplied",
             "Give it in the URL, in PGPASSWORD, or by "
             "PGSTRIDE_DATABASE_FILE."},

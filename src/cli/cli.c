@@ -23,6 +23,9 @@ struct command {
 
 static const struct command COMMANDS[] = {
     {"up", "up [N]", "apply all pending migrations, or the next N", command_up, false},
+    {"down", "down N", "revert the last N migrations, or with --all every one", command_down,
+        false},
+    {"goto", "goto V", "go up or down to version V", command_goto, false},
     {"status", "status", "list every migration: applied, pending, missing, changed", command_status,
         true},
     {"version", "version", "print the current version", command_version, true},

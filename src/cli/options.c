@@ -72,6 +72,8 @@ static const struct option OPTIONS[] = {
         "changes|always|failure|never", "WHEN", "which results are posted; a failure is a change"},
     {"format", "PGSTRIDE_FORMAT", NULL, OPTION_CHOICE, FIELD(format), 0, 0, "text", "text|json",
         "FORMAT", "of the answer of status and version"},
+    {"all", NULL, NULL, OPTION_SWITCH, FIELD(is_all), 0, 0, "false", NULL, NULL,
+        "down: revert every migration"},
     {"exit-code", "PGSTRIDE_EXIT_CODE", NULL, OPTION_SWITCH, FIELD(is_exit_code), 0, 0, "false",
         NULL, NULL, "status: exit 1 when something is pending"},
     {"prefetch", NULL, NULL, OPTION_NUMBER, FIELD(prefetch), 0, INT32_MAX, "10", NULL, "N",

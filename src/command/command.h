@@ -22,6 +22,12 @@ struct invocation {
  * when the command did not come so far as to log: main then does.
  */
 MUST_CHECK bool command_up(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_down(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_goto(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_force(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_baseline(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_drop(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_plan(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_status(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_version(const struct invocation *invocation, struct error *err);
 

@@ -19,6 +19,7 @@ struct alone {
     size_t done;
     char version[24];
     char from[24];
+    char to[24]; /* -1, golang-migrate's word, where there is no version any more */
     char attempt_id[24];
     char checksum_done[DIGEST_HEX_BYTES]; /* of the file up to what is done */
 };
@@ -82,7 +83,7 @@ end(struct alone *alone, bool is_good, struct error *err)
 #define SQL_START                                                                                  \
     "INSERT INTO %s (migrations_table, version, name, direction, checksum,\n"                      \
     "       statements_total, statements_done, outcome, run_id, runner, tool_version, error)\n"    \
-    "VALUES ($1, $2, $3, 'up', $4, $5, 0, 'started', $6, $7, $8,\n"                                \
+    "VALUES ($1, $2, $3, $4, $5, $6, 0, 'started', $7, $8, $9,\n"                                  \
     "        jsonb_build_object('invalid_before', coalesce(\n"                                     \
     "            (SELECT jsonb_agg(indexrelid::bigint)\n"                                          \
     "               FROM pg_index\n"                                                               \
@@ -101,7 +102,7 @@ static bool
 move_version(struct alone *alone, struct error *err)
 {
     const struct run *run = alone->run;
-    const char *const values[] = {alone->version, alone->from};
+    const char *const values[] = {alone->to, alone->from};
     bool is_moved = true;
 
     if (alone->step->is_resumed)
@@ -143,7 +144,7 @@ enter_attempt(struct alone *alone, struct error *err)
             alone, memory_printf(SQL_START_AGAIN, table), ARRAY_LENGTH(values), values, err);
     }
     const char *const values[] = {run->session.ledger.table, alone->version, migration->name,
-        alone->checksum_done, total, run->identity->run_id, run->identity->runner,
+        run_direction(alone->step), alone->checksum_done, total, run->identity->run_id, run->identity->runner,
         PGSTRIDE_VERSION};
     AUTO_STRING char *sql = memory_printf(SQL_START, table);
     if (!pg_query(run->session.db, sql, ARRAY_LENGTH(values), values, &rows, err))
@@ -270,6 +271,11 @@ record_failure(struct alone *alone, const struct error *failure)
     "   SET dirty = false\n"                                                                       \
     " WHERE version = $1 AND dirty"
 
+/* golang-migrate's table is empty where there is no version. */
+#define SQL_EMPTY                                                                                  \
+    "DELETE FROM %s\n"                                                                             \
+    " WHERE version = $1 AND dirty"
+
 #define SQL_FINISH                                                                                 \
     "UPDATE %s\n"                                                                                  \
     "   SET outcome = 'applied', statements_done = statements_total, checksum = $2,\n"             \
@@ -281,15 +287,18 @@ static bool
 finish(struct alone *alone, int64_t *duration_ms, struct error *err)
 {
     const struct run *run = alone->run;
-    const char *const version[] = {alone->version};
-    const char *const values[] = {alone->attempt_id, alone->step->migration->up.checksum};
+    const char *const version[] = {alone->to};
+    const char *const values[] = {alone->attempt_id, step_file(alone->step)->checksum};
+    const char *table = run->session.ledger.version_table;
     AUTO_STRING char *sql = memory_printf(SQL_FINISH, run->session.ledger.history_table);
     AUTO_ROWS struct pg_rows *rows = NULL;
 
     if (!begin(alone, err))
         return false;
     bool is_good = (alone->step->is_late ||
-                       command(alone, memory_printf(SQL_CLEAN, run->session.ledger.version_table),
+                       command(alone,
+                           alone->step->has_to ? memory_printf(SQL_CLEAN, table)
+                                               : memory_printf(SQL_EMPTY, table),
                            1, version, err)) &&
                    pg_query(run->session.db, sql, 2, values, &rows, err);
     if (!end(alone, is_good, err))
@@ -313,7 +322,7 @@ run_statements(struct alone *alone, struct error *err)
         return true;
     error_set(err, ERROR_DATABASE, "the file ends inside a transaction");
     error_hint(err, "Add COMMIT at the end of the file.");
-    error_place(err, alone->step->migration->up.name, 0, 0);
+    error_place(err, step_file(alone->step)->name, 0, 0);
     return false;
 }
 
@@ -332,7 +341,7 @@ bool
 alone_step(struct run *run, size_t index, struct error *err)
 {
     const struct step *step = &run->plan->steps[index];
-    const struct migration_file *file = &step->migration->up;
+    const struct migration_file *file = step_file(step);
     AUTO_ALONE alone = {.run = run, .step = step, .done = step->statements_done};
     size_t size = 0;
     int64_t duration_ms = 0;
@@ -343,6 +352,7 @@ alone_step(struct run *run, size_t index, struct error *err)
         return false;
     snprintf(alone.version, sizeof(alone.version), "%" PRId64, step->migration->version);
     snprintf(alone.from, sizeof(alone.from), "%" PRId64, step->from);
+    snprintf(alone.to, sizeof(alone.to), "%" PRId64, step->has_to ? step->to : -1);
     snprintf(alone.attempt_id, sizeof(alone.attempt_id), "%" PRId64, step->attempt_id);
     script_checksum(alone.text, &alone.script, alone.done, alone.checksum_done);
 

@@ -324,6 +324,20 @@ catalog_find(const struct catalog *catalog, int64_t version)
 }
 
 bool
+catalog_hash_down(struct catalog *catalog, int64_t version, struct error *err)
+{
+    AUTO_FOLDER struct folder *folder = NULL;
+    struct migration key = {.version = version};
+    struct migration *migration =
+        bsearch(&key, catalog->migrations, catalog->count, sizeof(key), compare_migrations);
+
+    if (migration == NULL || migration->down.name == NULL || migration->down.checksum[0] != '\0')
+        return true;
+    return folder_open(catalog->path, &folder, err) &&
+           hash_file(catalog, folder, &migration->down, err);
+}
+
+bool
 catalog_text(const struct catalog *catalog,
     const struct migration_file *file,
     const char **text,

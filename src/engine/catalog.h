@@ -70,6 +70,12 @@ MUST_CHECK bool catalog_text(const struct catalog *catalog,
     char **owned,
     struct error *err);
 
+/*
+ * Read and hash a version's down file, which catalog_load leaves alone.
+ * Errors   as catalog_load.
+ */
+MUST_CHECK bool catalog_hash_down(struct catalog *catalog, int64_t version, struct error *err);
+
 enum file_direction { FILE_UP, FILE_DOWN };
 
 /*

@@ -17,6 +17,9 @@ config_done(struct config *config)
     free(config->path);
     free(config->source);
     free(config->slack_webhook_url);
+    free(config->role);
+    free(config->method);
+    free(config->name);
     database_url_done(&config->url);
     *config = (struct config){0};
 }

@@ -20,6 +20,9 @@ struct config {
     char *path;
     char *source; /* golang-migrate's -source: file://DIR */
     char *slack_webhook_url;
+    char *role;   /* SET ROLE for the run; NULL: the login itself */
+    char *method; /* the command, as the first Go job spelled it; NULL: not given */
+    char *name;   /* and its argument */
     int64_t wait_timeout_ms;
     int64_t lock_timeout_ms;
     int64_t ddl_lock_timeout_ms; /* 0: off; the same for the next */
@@ -33,6 +36,8 @@ struct config {
     int log_format;    /* enum log_choice */
     int notify;        /* enum notify_choice */
     int format;        /* enum answer_format */
+    bool is_all;       /* down: every migration */
+    bool is_forced;    /* drop: without asking */
     bool is_exit_code; /* status: 1 when something is pending */
     bool is_verbose;
     bool is_help;

@@ -15,11 +15,14 @@
 enum event_kind {
     EVENT_RUN_STARTED,
     EVENT_DATABASE_WAITING,
+    EVENT_DATABASE_CONNECTED, /* and the version read: as RUN_STARTED, without a plan */
     EVENT_LOCK_WAITING,
     EVENT_MIGRATION_STARTED,
     EVENT_MIGRATION_RETRIED,
     EVENT_MIGRATION_APPLIED,
     EVENT_MIGRATION_FAILED,
+    EVENT_VERSION_SET,    /* by hand; `text`: the history's outcome */
+    EVENT_SCHEMA_DROPPED, /* `text` says it all */
     EVENT_NOTICE,
     EVENT_WARNING, /* `text` says it all */
     EVENT_DETAIL,  /* the same, of interest to --verbose alone */
@@ -32,6 +35,7 @@ struct event {
     const char *text;      /* WARNING, DETAIL, NOTICE: the message; LOCK_WAITING: who holds it */
     const char *migration; /* VERSION_TITLE */
     int64_t version;
+    bool is_down; /* reverted, not applied; the same in RUN_STARTED */
     size_t statements;
     int64_t duration_ms; /* APPLIED: how long; RETRIED: the wait before the next try */
     int64_t left_ms;     /* of the budget: DATABASE_WAITING, LOCK_WAITING, RETRIED */

@@ -171,7 +171,9 @@ history_infer(struct history *history, const struct catalog *catalog)
     for (size_t i = 0; i < history->count; i++) {
         struct history_entry *entry = &history->entries[i];
         bool is_above = !history->has_version || entry->version > history->version;
-        if (entry->is_applied && is_above) {
+        bool is_half_reverted =
+            history->is_dirty && entry->attempt_id != 0 && !entry->is_attempt_up;
+        if (entry->is_applied && is_above && !is_half_reverted) {
             entry->is_applied = false;
             entry->is_inferred = true;
         }

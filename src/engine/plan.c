@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "engine/plan.h"
+#include "engine/plan_ways.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/text.h"
 
 void
 plan_free(struct plan *plan)
@@ -26,10 +25,10 @@ plan_release(struct plan **plan)
     *plan = NULL;
 }
 
-static void
-warn(struct plan *plan, char *text)
+const struct migration_file *
+step_file(const struct step *step)
 {
-    *ARRAY_ADD(plan->warnings, plan->warnings_count, plan->warnings_capacity) = text;
+    return step->is_down ? &step->migration->down : &step->migration->up;
 }
 
 bool
@@ -37,14 +36,6 @@ plan_has_drifted(const struct migration *migration, const struct history_entry *
 {
     return entry->is_applied && entry->checksum != NULL && migration->up.name != NULL &&
            strcmp(entry->checksum, migration->up.checksum) != 0;
-}
-
-static const char *
-file_of(const struct catalog *catalog, int64_t version)
-{
-    const struct migration *migration = catalog_find(catalog, version);
-
-    return migration != NULL && migration->up.name != NULL ? migration->up.name : NULL;
 }
 
 /* The version before one, as the folder has it; -1, golang-migrate's word for none. */
@@ -61,11 +52,14 @@ version_before(const struct catalog *catalog, int64_t version)
 static bool
 fail_dirty(const struct catalog *catalog, const struct history *history, struct error *err)
 {
-    const char *file = file_of(catalog, history->version);
+    const struct migration *migration = catalog_find(catalog, history->version);
+    const char *file = migration != NULL && migration->up.name != NULL
+                           ? migration->up.name
+                           : "a file that is not in the folder";
 
     error_set(err, ERROR_PLAN,
         "the database is dirty at version %lld: another tool began %s and did not finish it",
-        (long long)history->version, file != NULL ? file : "a file that is not in the folder");
+        (long long)history->version, file);
     return error_hint(err,
         "Look at which of its statements took effect. If none did: pgstride force %lld; if all "
         "did: pgstride force %lld; then run again.",
@@ -81,259 +75,152 @@ is_attempt_alone(const struct history_entry *entry)
 {
     char nothing[DIGEST_HEX_BYTES];
 
-    if (entry->attempt_id == 0 || !entry->is_attempt_up)
+    if (entry->attempt_id == 0)
         return false;
     digest_text("", 0, nothing);
     return entry->attempt_done > 0 ||
            (entry->attempt_checksum != NULL && strcmp(entry->attempt_checksum, nothing) == 0);
 }
 
-static void
-resume(struct step *step, const struct history_entry *entry)
+void
+plan_resume_step(struct step *step, const struct history_entry *entry)
 {
+    if (!is_attempt_alone(entry) || entry->is_attempt_up == step->is_down)
+        return;
     step->is_resumed = true;
     step->attempt_id = entry->attempt_id;
     step->statements_done = entry->attempt_done;
     step->checksum_done = entry->attempt_checksum;
 }
 
-/* A migration outside a transaction that a run of ours began: go on where it stopped. */
-static bool
-plan_resume(const struct catalog *catalog,
-    const struct history *history,
-    struct plan *plan,
-    struct error *err)
+/* The attempt of ours that left the database dirty, or NULL: the last that fits. */
+static const struct history_entry *
+find_attempt(const struct history *history)
 {
-    const struct history_entry *entry = history_find(history, history->version);
-    const struct migration *migration = catalog_find(catalog, history->version);
+    const struct history_entry *found = NULL;
 
-    if (entry == NULL || !is_attempt_alone(entry) || migration == NULL ||
-        migration->up.name == NULL)
-        return fail_dirty(catalog, history, err);
-    struct step *step = ARRAY_ADD(plan->steps, plan->count, plan->capacity);
-    step->migration = migration;
-    step->has_from = true;
-    step->from = history->version;
-    resume(step, entry);
-    return true;
-}
-
-/* Names, joined by commas, the first few. */
-static void
-add_name(struct text *names, size_t *count, const char *name)
-{
-    enum { SHOWN = 5 };
-
-    if (*count < SHOWN)
-        text_printf(names, "%s%s", *count > 0 ? ", " : "", name);
-    else if (*count == SHOWN)
-        text_puts(names, ", …");
-    (*count)++;
-}
-
-static bool
-check_drift(const struct catalog *catalog,
-    const struct history *history,
-    const struct plan_policy *policy,
-    struct plan *plan,
-    struct error *err)
-{
-    AUTO_TEXT names = TEXT_INIT;
-    size_t count = 0;
-
-    if (policy->drift == DRIFT_IGNORE)
-        return true;
-    for (size_t i = 0; i < history->count; i++) {
-        const struct migration *migration = catalog_find(catalog, history->entries[i].version);
-        if (migration != NULL && plan_has_drifted(migration, &history->entries[i]))
-            add_name(&names, &count, migration->up.name);
-    }
-    if (count == 0)
-        return true;
-    if (policy->drift == DRIFT_WARN) {
-        warn(plan, memory_printf("edited after %s applied: %s", count == 1 ? "it was" : "they were",
-                       text_string(&names)));
-        return true;
-    }
-    error_set(err, ERROR_PLAN, "edited after %s applied: %s", count == 1 ? "it was" : "they were",
-        text_string(&names));
-    return error_hint(err,
-        "Put the file back and make the change in a new migration; or accept the "
-        "edit with --drift warn.");
-}
-
-/* An applied migration whose file is gone, though older files are still there. */
-static bool
-check_vanished(const struct catalog *catalog,
-    const struct history *history,
-    const struct plan_policy *policy,
-    struct plan *plan,
-    struct error *err)
-{
-    int64_t oldest = catalog->migrations[0].version;
-    int64_t newest = catalog->migrations[catalog->count - 1].version;
-    AUTO_TEXT names = TEXT_INIT;
-    size_t count = 0;
-
-    if (policy->drift == DRIFT_IGNORE)
-        return true;
     for (size_t i = 0; i < history->count; i++) {
         const struct history_entry *entry = &history->entries[i];
-        bool is_within = entry->version > oldest && entry->version < newest;
-        if (entry->is_applied && is_within && catalog_find(catalog, entry->version) == NULL)
-            add_name(&names, &count, entry->name);
+        bool is_fit = entry->is_attempt_up
+                          ? entry->version == history->version
+                          : entry->is_applied && entry->version > history->version;
+        bool is_later = found == NULL || entry->attempt_id > found->attempt_id;
+        if (is_fit && is_later && is_attempt_alone(entry))
+            found = entry;
     }
-    if (count == 0)
-        return true;
-    if (policy->drift == DRIFT_WARN) {
-        warn(plan, memory_printf("applied, but not in the folder: %s", text_string(&names)));
-        return true;
-    }
-    error_set(err, ERROR_PLAN, "applied, but not in the folder: %s", text_string(&names));
-    return error_hint(err, "Is this an image of another branch? Put the file back, or accept that "
-                           "it is gone with --drift warn.");
+    return found;
 }
 
 static bool
-check_ahead(const struct catalog *catalog,
-    const struct history *history,
-    const struct plan_policy *policy,
-    struct plan *plan,
-    bool *is_ahead,
-    struct error *err)
+fail_other_way(
+    const struct catalog *catalog, const struct history_entry *entry, struct error *err)
 {
-    int64_t newest = catalog->migrations[catalog->count - 1].version;
+    const char *way = entry->is_attempt_up ? "up" : "down";
 
-    *is_ahead = history->has_version && history->version > newest;
-    if (!*is_ahead)
-        return true;
-    if (policy->if_ahead == IF_AHEAD_OK) {
-        warn(plan, memory_printf("the database is at %lld, ahead of the folder, whose newest is "
-                                 "%lld: nothing to do for an older image",
-                       (long long)history->version, (long long)newest));
-        return true;
-    }
-    error_set(err, ERROR_PLAN, "the database is at %lld, ahead of the folder, whose newest is %lld",
-        (long long)history->version, (long long)newest);
-    return error_hint(err, "Deploy the newer image; or allow an older one with --if-ahead ok.");
-}
-
-static bool
-is_applied(const struct history *history, int64_t version)
-{
-    const struct history_entry *entry = history_find(history, version);
-
-    return entry != NULL && entry->is_applied;
-}
-
-static bool
-check_late(const struct catalog *catalog,
-    const struct history *history,
-    const struct plan_policy *policy,
-    struct plan *plan,
-    struct error *err)
-{
-    AUTO_TEXT names = TEXT_INIT;
-    size_t count = 0;
-
-    if (policy->out_of_order == OUT_OF_ORDER_APPLY || !history->has_version)
-        return true;
-    for (size_t i = 0; i < catalog->count; i++) {
-        const struct migration *migration = &catalog->migrations[i];
-        if (migration->version < history->version && migration->up.name != NULL &&
-            !is_applied(history, migration->version))
-            add_name(&names, &count, migration->up.name);
-    }
-    if (count == 0)
-        return true;
-    if (policy->out_of_order == OUT_OF_ORDER_SKIP) {
-        warn(plan,
-            memory_printf("skipped, since the database is past %s, at %lld: %s",
-                count == 1 ? "it" : "them", (long long)history->version, text_string(&names)));
-        return true;
-    }
-    error_set(err, ERROR_PLAN, "pending, but older than the database's version %lld: %s",
-        (long long)history->version, text_string(&names));
+    error_set(err, ERROR_PLAN,
+        "%s stopped on its way %s, outside a transaction, with %zu of %zu statements done",
+        entry->name, way, entry->attempt_done, entry->attempt_total);
     return error_hint(err,
-        "Give %s a newer version; or apply %s where %s with --out-of-order apply.",
-        count == 1 ? "it" : "them", count == 1 ? "it" : "them",
-        count == 1 ? "it stands" : "they stand");
+        "Go on in that direction first: pgstride %s. Or bring the schema where you want it by hand "
+        "and set the version: pgstride force %lld (with it) or force %lld (without).",
+        entry->is_attempt_up ? "up 1" : "down 1", (long long)entry->version,
+        (long long)version_before(catalog, entry->version));
 }
 
+/* A migration outside a transaction that a run of ours began: go on where it stopped. */
 static bool
-add_pending(const struct catalog *catalog,
+resume(const struct catalog *catalog,
     const struct history *history,
-    const struct plan_policy *policy,
+    bool is_down,
     struct plan *plan,
     struct error *err)
 {
-    bool has_version = history->has_version;
-    int64_t version = history->version;
+    const struct history_entry *entry = find_attempt(history);
+    const struct migration *migration = entry != NULL ? catalog_find(catalog, entry->version) : NULL;
 
-    for (size_t i = 0; i < catalog->count; i++) {
-        const struct migration *migration = &catalog->migrations[i];
-        bool is_resumed = plan->count > 0 && plan->steps[0].migration == migration;
-        bool is_late = history->has_version && migration->version < history->version;
-        if (is_resumed || is_applied(history, migration->version))
-            continue;
-        if (is_late && policy->out_of_order != OUT_OF_ORDER_APPLY)
-            continue;
-        if (migration->up.name == NULL) {
-            error_set(err, ERROR_PLAN, "version %lld has a down file alone, %s",
-                (long long)migration->version, migration->down.name);
-            return error_hint(err, "Add %s.up.sql, or remove the down file.", migration->name);
-        }
-        plan->pending++;
-        if (policy->limit > 0 && plan->count == policy->limit)
-            continue;
-        if (policy->has_last && migration->version > policy->last)
-            continue;
-
-        struct step *step = ARRAY_ADD(plan->steps, plan->count, plan->capacity);
-        step->migration = migration;
-        step->has_from = has_version;
-        step->from = version;
-        step->is_late = is_late;
-        const struct history_entry *entry = history_find(history, migration->version);
-        if (is_late && entry != NULL && is_attempt_alone(entry))
-            resume(step, entry);
-        if (!is_late) {
-            has_version = true;
-            version = migration->version;
-        }
-    }
-    plan->has_wanted = has_version;
-    plan->wanted = version;
+    if (entry == NULL || migration == NULL)
+        return fail_dirty(catalog, history, err);
+    struct step step = {.migration = migration,
+        .is_down = !entry->is_attempt_up,
+        .has_from = true,
+        .from = entry->version,
+        .has_to = history->version >= 0,
+        .to = history->version};
+    if (step.is_down != is_down)
+        return fail_other_way(catalog, entry, err);
+    if (step_file(&step)->name == NULL)
+        return fail_dirty(catalog, history, err);
+    plan_resume_step(&step, entry);
+    *ARRAY_ADD(plan->steps, plan->count, plan->capacity) = step;
     return true;
+}
+
+/* Which way does the goal lie? */
+static bool
+choose_way(const struct catalog *catalog,
+    const struct history *history,
+    const struct plan_policy *policy,
+    struct plan_policy *chosen,
+    struct error *err)
+{
+    *chosen = *policy;
+    if (policy->goal != PLAN_GOTO)
+        return true;
+    if (catalog_find(catalog, policy->version) == NULL) {
+        error_set(err, ERROR_PLAN, "version %lld is not in the folder", (long long)policy->version);
+        return error_hint(err, "pgstride status lists the versions that are.");
+    }
+
+    const struct history_entry *attempt = history->is_dirty ? find_attempt(history) : NULL;
+    bool is_below = history->has_version && policy->version < history->version;
+    bool is_half_reverted = attempt != NULL && !attempt->is_attempt_up &&
+                            policy->version <= history->version;
+    chosen->goal = is_below || is_half_reverted ? PLAN_DOWN : PLAN_UP;
+    chosen->has_last = true;
+    chosen->last = policy->version;
+    return true;
+}
+
+/* A goal that the way leads past, or not up to. */
+static bool
+check_goal(const struct history *history,
+    const struct plan_policy *policy,
+    const struct plan *plan,
+    struct error *err)
+{
+    const struct step *last = plan->count > 0 ? &plan->steps[plan->count - 1] : NULL;
+    bool has_end = last != NULL ? last->has_to : history->has_version;
+    int64_t end = last != NULL ? last->to : history->version;
+
+    if (policy->goal != PLAN_GOTO || !plan->is_down || (has_end && end == policy->version))
+        return true;
+    error_set(err, ERROR_PLAN, "version %lld was never applied, so one cannot go back to it",
+        (long long)policy->version);
+    if (!has_end)
+        return false;
+    return error_hint(err, "The applied version before it is %lld.", (long long)end);
 }
 
 bool
-plan_up(const struct catalog *catalog,
+plan_build(const struct catalog *catalog,
     const struct history *history,
     const struct plan_policy *policy,
     struct plan **plan,
     struct error *err)
 {
     AUTO_PLAN struct plan *built = memory_new(sizeof(*built));
-    bool is_ahead = false;
+    struct plan_policy chosen = *policy;
 
-    if (history->is_dirty) {
-        if (!plan_resume(catalog, history, built, err))
-            return false;
-        built->pending++;
-    }
-    if (!check_ahead(catalog, history, policy, built, &is_ahead, err))
+    if (!choose_way(catalog, history, policy, &chosen, err))
         return false;
-    if (!check_drift(catalog, history, policy, built, err))
+    built->is_down = chosen.goal == PLAN_DOWN;
+    if (history->is_dirty && !resume(catalog, history, built->is_down, built, err))
         return false;
-    if (!check_vanished(catalog, history, policy, built, err))
+    if (built->is_down ? !plan_down(catalog, history, &chosen, built, err)
+                       : !plan_up(catalog, history, &chosen, built, err))
         return false;
-    if (!check_late(catalog, history, policy, built, err))
+    if (!check_goal(history, policy, built, err))
         return false;
-    if (!add_pending(catalog, history, policy, built, err))
-        return false;
-    if (policy->limit > built->pending)
-        built->pending_version_gap = policy->limit - built->pending;
     *plan = TAKE(built);
     return true;
 }

@@ -24,13 +24,22 @@ report_done(struct report *report)
 }
 
 static void
-hear_start(struct report *report, const struct event *event)
+hear_connected(struct report *report, const struct event *event)
 {
-    report->is_started = true;
+    free(report->database);
+    free(report->host);
     report->database = memory_string(event->database);
     report->host = memory_string(event->host);
     report->has_from = report->has_to = event->has_from;
     report->from = report->to = event->from;
+}
+
+static void
+hear_start(struct report *report, const struct event *event)
+{
+    hear_connected(report, event);
+    report->is_started = true;
+    report->is_down = event->is_down;
     report->has_wanted = event->has_wanted;
     report->wanted = event->wanted;
     report->planned = event->planned;
@@ -54,6 +63,8 @@ report_hear(struct report *report, const struct event *event)
 {
     if (event->kind == EVENT_RUN_STARTED)
         hear_start(report, event);
+    else if (event->kind == EVENT_DATABASE_CONNECTED)
+        hear_connected(report, event);
     else if (event->kind == EVENT_MIGRATION_APPLIED)
         hear_applied(report, event);
     else if (event->kind == EVENT_MIGRATION_FAILED)

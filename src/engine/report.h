@@ -15,7 +15,8 @@ struct report_step {
 };
 
 struct report {
-    bool is_started;
+    bool is_started; /* there was a plan */
+    bool is_down;
     char *database;
     char *host;
     bool has_from;

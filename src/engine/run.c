@@ -41,6 +41,15 @@
     "SELECT 1 / count(*)\n"                                                                        \
     "  FROM (TABLE moved UNION ALL TABLE added) AS changed"
 
+/* No version any more: golang-migrate's table is then empty. */
+#define SQL_GUARD_LAST                                                                             \
+    "WITH removed AS (\n"                                                                          \
+    "    DELETE FROM %s\n"                                                                         \
+    "     WHERE version = $1 AND NOT dirty\n"                                                      \
+    "    RETURNING version)\n"                                                                     \
+    "SELECT 1 / count(*)\n"                                                                        \
+    "  FROM removed"
+
 /* A late file leaves the version: its row is held, and the history asked again. */
 #define SQL_GUARD_LATE                                                                             \
     "SELECT 1 / count(*)\n"                                                                        \
@@ -63,14 +72,15 @@
     "INSERT INTO %s (migrations_table, version, name, direction, checksum,\n"                      \
     "       statements_total, statements_done, outcome, finished_at,\n"                            \
     "       run_id, runner, tool_version)\n"                                                       \
-    "VALUES ($1, $2, $3, 'up', $4, $5, $5, 'applied', clock_timestamp(), $6, $7, $8)\n"            \
+    "VALUES ($1, $2, $3, $4, $5, $6, $6, 'applied', clock_timestamp(), $7, $8, $9)\n"              \
     "RETURNING (extract(epoch FROM finished_at - started_at) * 1000)::bigint,\n       "
 
-void
-run_forget_sql(struct run *run)
+static void
+forget_sql(struct run *run)
 {
     free(run->sql_guard);
     free(run->sql_guard_first);
+    free(run->sql_guard_last);
     free(run->sql_guard_late);
     free(run->sql_guard_unapplied);
     free(run->sql_lock_table);
@@ -78,6 +88,7 @@ run_forget_sql(struct run *run)
     free(run->sql_record_async);
     run->sql_guard = NULL;
     run->sql_guard_first = NULL;
+    run->sql_guard_last = NULL;
     run->sql_guard_late = NULL;
     run->sql_guard_unapplied = NULL;
     run->sql_lock_table = NULL;
@@ -85,16 +96,18 @@ run_forget_sql(struct run *run)
     run->sql_record_async = NULL;
 }
 
-void
-run_write_sql(struct run *run)
+/* Write the SQL that names our tables; again after each new session. */
+static void
+write_sql(struct run *run)
 {
     const struct ledger *ledger = &run->session.ledger;
     AUTO_TEXT record = TEXT_INIT;
 
-    run_forget_sql(run);
+    forget_sql(run);
     run->sql_guard = memory_printf(SQL_GUARD, ledger->version_table);
     run->sql_guard_first = memory_printf(
         SQL_GUARD_FIRST, ledger->version_table, ledger->version_table, ledger->version_table);
+    run->sql_guard_last = memory_printf(SQL_GUARD_LAST, ledger->version_table);
     run->sql_guard_late = memory_printf(SQL_GUARD_LATE, ledger->version_table);
     run->sql_guard_unapplied = memory_printf(SQL_GUARD_UNAPPLIED, ledger->history_table);
     run->sql_lock_table = memory_printf(SQL_LOCK_TABLE, ledger->version_table);
@@ -108,13 +121,39 @@ run_write_sql(struct run *run)
 }
 
 void
+run_done(struct run *run)
+{
+    session_close(&run->session);
+    history_free(run->history);
+    plan_free(run->plan);
+    free(run->scripts);
+    forget_sql(run);
+}
+
+bool
+run_open(struct run *run, struct error *err)
+{
+    if (run->session.db == NULL) {
+        if (run->session.connecting == NULL)
+            session_start(run->config, run->listener, &run->session);
+        if (!session_open(&run->session, SESSION_TO_RUN, err))
+            return false;
+        if (!session_lock(&run->session, err))
+            return false;
+        write_sql(run);
+    }
+    history_release(&run->history);
+    return session_history(&run->session, run->plan != NULL, &run->history, err);
+}
+
+void
 run_place_error(const struct run *run,
     const struct step *step,
     size_t statement,
     size_t position,
     struct error *err)
 {
-    const struct migration_file *file = &step->migration->up;
+    const struct migration_file *file = step_file(step);
     AUTO_SCRIPT script = {0};
     AUTO_STRING char *owned = NULL;
     struct error ignored = ERROR_INIT;
@@ -155,7 +194,7 @@ run_error_json(const struct error *failure)
     "INSERT INTO %s (migrations_table, version, name, direction, checksum,\n"                      \
     "       statements_total, statements_done, outcome, error, finished_at,\n"                     \
     "       run_id, runner, tool_version)\n"                                                       \
-    "VALUES ($1, $2, $3, 'up', $4, $5, 0, 'failed', $6, clock_timestamp(), $7, $8, $9)"
+    "VALUES ($1, $2, $3, $4, $5, $6, 0, 'failed', $7, clock_timestamp(), $8, $9, $10)"
 
 void
 run_record_failure(struct run *run, const struct step *step, const struct error *failure)
@@ -176,13 +215,19 @@ run_record_failure(struct run *run, const struct step *step, const struct error 
     snprintf(version, sizeof(version), "%" PRId64, migration->version);
     snprintf(total, sizeof(total), "%zu", run->scripts[step - run->plan->steps].statements);
     const char *const values[] = {run->session.ledger.table, version, migration->name,
-        migration->up.checksum, total, error, run->identity->run_id, run->identity->runner,
-        PGSTRIDE_VERSION};
+        run_direction(step), step_file(step)->checksum, total, error, run->identity->run_id,
+        run->identity->runner, PGSTRIDE_VERSION};
 
     if (pg_command(run->session.db, sql, ARRAY_LENGTH(values), values, &err))
         return;
     error_prefix(&err, "the failure could not be entered into the history");
     tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = err.message});
+}
+
+const char *
+run_direction(const struct step *step)
+{
+    return step->is_down ? "down" : "up";
 }
 
 void
@@ -193,6 +238,7 @@ run_tell_started(struct run *run, const struct step *step)
                             .kind = EVENT_MIGRATION_STARTED,
                             .migration = step->migration->name,
                             .version = step->migration->version,
+                            .is_down = step->is_down,
                             .statements = run->scripts[step - run->plan->steps].statements,
                         });
 }
@@ -205,9 +251,10 @@ run_tell_applied(struct run *run, const struct step *step, int64_t duration_ms)
                             .kind = EVENT_MIGRATION_APPLIED,
                             .migration = step->migration->name,
                             .version = step->migration->version,
+                            .is_down = step->is_down,
                             .statements = run->scripts[step - run->plan->steps].statements,
                             .duration_ms = duration_ms,
-                            .has_wanted = true,
-                            .wanted = step->is_late ? step->from : step->migration->version,
+                            .has_wanted = step->has_to,
+                            .wanted = step->to,
                         });
 }

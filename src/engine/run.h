@@ -18,12 +18,12 @@ struct step_script {
     int64_t retry_for_ms; /* -1: no directive */
 };
 
-enum { RECORD_VALUES = 8 }; /* of sql_record; those of the settings follow */
+enum { RECORD_VALUES = 9 }; /* of sql_record; those of the settings follow */
 
 struct run {
     const struct config *config;
     const struct listener *listener;
-    const struct catalog *catalog;
+    struct catalog *catalog;
     const struct run_identity *identity;
     struct session session;
     struct history *history;
@@ -35,6 +35,7 @@ struct run {
     /* The SQL that names our tables. */
     char *sql_guard;
     char *sql_guard_first;
+    char *sql_guard_last;
     char *sql_guard_late;
     char *sql_guard_unapplied;
     char *sql_lock_table;
@@ -47,9 +48,14 @@ struct run {
 #define RUN_RECORD "pgstride_record"
 #define RUN_RECORD_ASYNC "pgstride_record_async"
 
-/* Write the SQL that names our tables; again after each new session. */
-void run_write_sql(struct run *run);
-void run_forget_sql(struct run *run);
+void run_done(struct run *run);
+#define AUTO_RUN __attribute__((cleanup(run_done))) struct run
+
+/*
+ * Connect, unless that was done, get the lock, and read the history anew.
+ * Errors   as session_open, session_lock and history_load.
+ */
+MUST_CHECK bool run_open(struct run *run, struct error *err);
 
 /*
  * Say where in its file a refused statement stands: line, column, source. With
@@ -66,6 +72,9 @@ void run_record_failure(struct run *run, const struct step *step, const struct e
 
 /* The history's JSON of an error; the caller frees it. */
 char *run_error_json(const struct error *failure);
+
+/* "up" or "down": the history's word. */
+const char *run_direction(const struct step *step);
 
 /* Tell that a step is done. */
 void run_tell_applied(struct run *run, const struct step *step, int64_t duration_ms);

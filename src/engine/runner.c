@@ -21,23 +21,33 @@ enum {
     LONGEST_RETRY_MS = 30 * 1000,
 };
 
-static void
-run_done(struct run *run)
+struct plan_policy
+runner_policy(const struct config *config, const struct goal *goal)
 {
-    session_close(&run->session);
-    history_free(run->history);
-    plan_free(run->plan);
-    free(run->scripts);
-    run_forget_sql(run);
+    return (struct plan_policy){
+        .goal = goal->kind,
+        .version = goal->version,
+        .limit = goal->limit,
+        .out_of_order = (enum out_of_order)config->out_of_order,
+        .drift = (enum drift_policy)config->drift,
+        .if_ahead = (enum if_ahead)config->if_ahead,
+    };
 }
-#define AUTO_RUN __attribute__((cleanup(run_done))) struct run
 
-/* How far to go: all, so many, or, once that is known, to the last of those. */
-struct bounds {
-    size_t limit;
-    bool has_last;
-    int64_t last;
-};
+/* After another look "the next two" must still mean the same two. */
+static void
+hold_bounds(const struct plan *plan, struct plan_policy *policy)
+{
+    const struct step *last = plan->count > 0 ? &plan->steps[plan->count - 1] : NULL;
+
+    if (policy->limit == 0 || last == NULL)
+        return;
+    policy->limit = 0;
+    policy->has_last = true;
+    policy->last = last->migration->version;
+    if (last->is_down)
+        policy->last = last->has_to ? last->to : -1;
+}
 
 static void
 warn_all(const struct run *run, char *const warnings[], size_t count)
@@ -61,7 +71,7 @@ check_resumable(
         return true;
     error_set(err, ERROR_PLAN,
         "%s was edited within its first %zu statements, which ran before, outside a transaction",
-        step->migration->up.name, step->statements_done);
+        step_file(step)->name, step->statements_done);
     return error_hint(err, "Put them back as they were and run again: it goes on behind them. "
                            "Make the change in a new migration.");
 }
@@ -74,19 +84,22 @@ check_scripts(struct run *run, struct error *err)
     run->is_unprepared = false;
     run->scripts = memory_new((run->plan->count + 1) * sizeof(*run->scripts));
     for (size_t i = 0; i < run->plan->count; i++) {
-        const struct migration_file *file = &run->plan->steps[i].migration->up;
+        const struct step *step = &run->plan->steps[i];
+        const struct migration_file *file = step_file(step);
         AUTO_STRING char *owned = NULL;
         AUTO_SCRIPT script = {0};
         const char *text = NULL;
         size_t size = 0;
+        if (step->is_down && !catalog_hash_down(run->catalog, step->migration->version, err))
+            return false;
         if (!catalog_text(run->catalog, file, &text, &size, &owned, err))
             return false;
         if (!script_parse(file->name, text, size, &script, err))
             return false;
-        if (!check_resumable(&run->plan->steps[i], text, &script, err))
+        if (!check_resumable(step, text, &script, err))
             return false;
         run->scripts[i] = (struct step_script){
-            .mode = run->plan->steps[i].is_resumed ? SCRIPT_ALONE : script.mode,
+            .mode = step->is_resumed ? SCRIPT_ALONE : script.mode,
             .has_copy = script.has_copy,
             .statements = script.count,
             .retry_for_ms = script.retry_for_ms,
@@ -97,6 +110,20 @@ check_scripts(struct run *run, struct error *err)
 }
 
 static void
+tell_connected(const struct run *run)
+{
+    if (run->is_started)
+        return;
+    tell(run->listener, &(struct event){
+                            .kind = EVENT_DATABASE_CONNECTED,
+                            .database = pg_database(run->session.db),
+                            .host = pg_host(run->session.db),
+                            .has_from = run->history->has_version,
+                            .from = run->history->version,
+                        });
+}
+
+static void
 tell_start(struct run *run)
 {
     if (run->is_started)
@@ -104,6 +131,7 @@ tell_start(struct run *run)
     run->is_started = true;
     tell(run->listener, &(struct event){
                             .kind = EVENT_RUN_STARTED,
+                            .is_down = run->plan->is_down,
                             .database = pg_database(run->session.db),
                             .host = pg_host(run->session.db),
                             .has_from = run->history->has_version,
@@ -116,9 +144,9 @@ tell_start(struct run *run)
                         });
     warn_all(run, run->catalog->warnings, run->catalog->warnings_count);
     warn_all(run, run->plan->warnings, run->plan->warnings_count);
-    if (run->plan->pending_version_gap > 0) {
-        AUTO_STRING char *text = memory_printf("only %zu pending, %zu fewer than asked for",
-            run->plan->pending, run->plan->pending_version_gap);
+    if (run->plan->missing > 0) {
+        AUTO_STRING char *text = memory_printf("only %zu %s, %zu fewer than asked for",
+            run->plan->pending, run->plan->is_down ? "applied" : "pending", run->plan->missing);
         tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
     }
 }
@@ -133,7 +161,8 @@ tell_unheard(struct run *run)
     for (size_t i = run->applied; run->plan != NULL && i < run->plan->count; i++) {
         const struct migration *migration = run->plan->steps[i].migration;
         const struct history_entry *entry = history_find(run->history, migration->version);
-        if (entry == NULL || !entry->is_applied || entry->run_id == NULL ||
+        bool is_down = run->plan->steps[i].is_down;
+        if (entry == NULL || entry->is_applied == is_down || entry->run_id == NULL ||
             strcmp(entry->run_id, run->identity->run_id) != 0)
             return;
         run_tell_applied(run, &run->plan->steps[i], entry->duration_ms);
@@ -142,35 +171,18 @@ tell_unheard(struct run *run)
 
 /* Connect, lock, read, decide. */
 static bool
-prepare(struct run *run, const struct bounds *bounds, struct error *err)
+prepare(struct run *run, const struct plan_policy *policy, struct error *err)
 {
-    struct plan_policy policy = {
-        .limit = bounds->limit,
-        .has_last = bounds->has_last,
-        .last = bounds->last,
-        .out_of_order = (enum out_of_order)run->config->out_of_order,
-        .drift = (enum drift_policy)run->config->drift,
-        .if_ahead = (enum if_ahead)run->config->if_ahead,
-    };
-
-    if (run->session.db == NULL) {
-        if (run->session.connecting == NULL)
-            session_start(run->config, run->listener, &run->session);
-        if (!session_open(&run->session, SESSION_TO_RUN, err))
-            return false;
-        if (!session_lock(&run->session, err))
-            return false;
-        run_write_sql(run);
-    }
-    history_release(&run->history);
-    if (!session_history(&run->session, run->plan != NULL, &run->history, err))
+    if (!run_open(run, err))
         return false;
     tell_unheard(run);
     plan_release(&run->plan);
     run->applied = 0;
     history_infer(run->history, run->catalog);
-    if (!plan_up(run->catalog, run->history, &policy, &run->plan, err))
+    if (!plan_build(run->catalog, run->history, policy, &run->plan, err)) {
+        tell_connected(run);
         return false;
+    }
     if (!check_scripts(run, err))
         return false;
     if (!history_create(run->session.db, &run->session.ledger, err))
@@ -306,47 +318,59 @@ apply_all(struct run *run, struct patience *patience, struct error *err)
     return true;
 }
 
+/* What is left of a migration outside a transaction, and how to go on. */
+static char *
+describe_alone(const struct step *step)
+{
+    AUTO_STRING char *dirty = NULL;
+
+    if (step->is_late)
+        dirty = memory_string("");
+    else if (step->has_to)
+        dirty = memory_printf(
+            ", and the version is %" PRId64 ", dirty, until the rest is done", step->to);
+    else
+        dirty = memory_string(", and the database is dirty, without a version, until the rest is "
+                              "done");
+    return memory_printf("It ran outside a transaction: what stands before this statement was "
+                         "kept%s. Mend the file and run again: it goes on here.",
+        dirty);
+}
+
 static void
 tell_failed(struct run *run, const struct error *err)
 {
     const struct step *step = run->plan != NULL && run->applied < run->plan->count
                                   ? &run->plan->steps[run->applied]
                                   : NULL;
-    bool is_alone =
-        step != NULL && run->scripts != NULL && run->scripts[run->applied].mode == SCRIPT_ALONE;
 
     if (step == NULL || !run->is_started)
         return;
-
-    AUTO_STRING char *dirty =
-        memory_printf(", and the version is %" PRId64 ", dirty, until the rest is done",
-            step->migration->version);
-    AUTO_STRING char *text = memory_printf(
-        "It ran outside a transaction: what stands before this statement was kept%s. Mend the file "
-        "and run again: it goes on here.",
-        step->is_late ? "" : dirty);
+    bool is_alone = run->scripts != NULL && run->scripts[run->applied].mode == SCRIPT_ALONE;
+    AUTO_STRING char *text = is_alone ? describe_alone(step) : NULL;
     tell(run->listener, &(struct event){
                             .kind = EVENT_MIGRATION_FAILED,
                             .migration = step->migration->name,
                             .version = step->migration->version,
+                            .is_down = step->is_down,
                             .error = err,
                             .has_from = step->has_from,
                             .from = step->from,
                             .is_unknown = run->session.db == NULL || pg_is_lost(run->session.db),
-                            .text = is_alone ? text : NULL,
+                            .text = text,
                         });
 }
 
 bool
-runner_up(const struct config *config,
+runner_run(const struct config *config,
     const struct run_identity *identity,
-    size_t limit,
+    const struct goal *goal,
     const struct listener *listener,
     struct error *err)
 {
     AUTO_CATALOG struct catalog *catalog = NULL;
     AUTO_RUN run = {.config = config, .listener = listener, .identity = identity};
-    struct bounds bounds = {.limit = limit};
+    struct plan_policy policy = runner_policy(config, goal);
     size_t reconnects = 0;
     size_t replans = 0;
     struct patience patience = {0};
@@ -357,10 +381,9 @@ runner_up(const struct config *config,
         return false;
     run.catalog = catalog;
     for (;;) {
-        bool is_prepared = prepare(&run, &bounds, err);
-        if (is_prepared && bounds.limit > 0 && run.plan->count > 0)
-            bounds = (struct bounds){
-                .has_last = true, .last = run.plan->steps[run.plan->count - 1].migration->version};
+        bool is_prepared = prepare(&run, &policy, err);
+        if (is_prepared)
+            hold_bounds(run.plan, &policy);
         if (is_prepared && apply_all(&run, &patience, err))
             return true;
         if (run.applied > 0)

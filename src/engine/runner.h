@@ -7,18 +7,26 @@
 
 #include "engine/run.h"
 
+struct goal {
+    enum plan_goal kind;
+    size_t limit;    /* of PLAN_UP and PLAN_DOWN; 0: all */
+    int64_t version; /* of PLAN_GOTO */
+};
+
+/* What the plan is built by. */
+struct plan_policy runner_policy(const struct config *config, const struct goal *goal);
+
 /*
- * Bring the database to the folder's version, or `limit` migrations nearer
- * (0: all). A lost connection and a rival's move are met by looking again;
+ * Bring the database where the goal says. A lost connection and a rival's move are met by looking again;
  * a lost race for a lock by trying again.
  *
  * Errors   those of catalog_load, before anything is asked of the database;
  *          else what stopped it. The events told what was done until then. Of a
  *          migration in a transaction nothing was kept.
  */
-MUST_CHECK bool runner_up(const struct config *config,
+MUST_CHECK bool runner_run(const struct config *config,
     const struct run_identity *identity,
-    size_t limit,
+    const struct goal *goal,
     const struct listener *listener,
     struct error *err);
 

@@ -40,16 +40,17 @@ sequence_open(const struct run *run,
     struct sequence *sequence,
     struct error *err)
 {
-    const struct migration *migration = step->migration;
+    const struct migration_file *file = step_file(step);
     AUTO_SEQUENCE opened = {.run = run, .step = step, .is_last = is_last, .phase = PHASE_BEGIN};
     size_t size = 0;
 
-    if (!catalog_text(run->catalog, &migration->up, &opened.text, &size, &opened.owned_text, err))
+    if (!catalog_text(run->catalog, file, &opened.text, &size, &opened.owned_text, err))
         return false;
-    if (!script_parse(migration->up.name, opened.text, size, &opened.script, err))
+    if (!script_parse(file->name, opened.text, size, &opened.script, err))
         return false;
-    snprintf(opened.version, sizeof(opened.version), "%" PRId64, migration->version);
+    snprintf(opened.version, sizeof(opened.version), "%" PRId64, step->migration->version);
     snprintf(opened.from, sizeof(opened.from), "%" PRId64, step->from);
+    snprintf(opened.to, sizeof(opened.to), "%" PRId64, step->to);
     snprintf(opened.total, sizeof(opened.total), "%zu", opened.script.count);
     *sequence = opened;
     opened = (struct sequence){0};
@@ -115,10 +116,13 @@ say_guard(struct sequence *sequence, struct message *message)
         sequence->values[0] = sequence->from;
         say_with_values(sequence, MESSAGE_GUARD, run->sql_guard_late, 1, message);
     } else if (!sequence->step->has_from) {
-        sequence->values[0] = sequence->version;
+        sequence->values[0] = sequence->to;
         say_with_values(sequence, MESSAGE_GUARD, run->sql_guard_first, 1, message);
+    } else if (!sequence->step->has_to) {
+        sequence->values[0] = sequence->from;
+        say_with_values(sequence, MESSAGE_GUARD, run->sql_guard_last, 1, message);
     } else {
-        sequence->values[0] = sequence->version;
+        sequence->values[0] = sequence->to;
         sequence->values[1] = sequence->from;
         say_with_values(sequence, MESSAGE_GUARD, run->sql_guard, 2, message);
         message->prepared = RUN_GUARD;
@@ -129,10 +133,10 @@ static void
 say_record(struct sequence *sequence, struct message *message)
 {
     const struct run *run = sequence->run;
-    const struct migration *migration = sequence->step->migration;
-    const char *const values[] = {run->session.ledger.table, sequence->version, migration->name,
-        migration->up.checksum, sequence->total, run->identity->run_id, run->identity->runner,
-        PGSTRIDE_VERSION};
+    const struct step *step = sequence->step;
+    const char *const values[] = {run->session.ledger.table, sequence->version,
+        step->migration->name, run_direction(step), step_file(step)->checksum, sequence->total,
+        run->identity->run_id, run->identity->runner, PGSTRIDE_VERSION};
 
     _Static_assert(ARRAY_LENGTH(values) == RECORD_VALUES, "as sql_record counts them");
     for (size_t i = 0; i < RECORD_VALUES; i++)
@@ -201,9 +205,9 @@ say(struct sequence *sequence, struct message *message)
         say_plain(message, MESSAGE_CONSTRAINTS, "SET CONSTRAINTS ALL IMMEDIATE");
         return sequence->sub++ == 0;
     case PHASE_RESETS:
-        if (SESSION_RESETS[sequence->sub] == NULL)
+        if (session_reset_sql(&run->session, sequence->sub) == NULL)
             return false;
-        say_plain(message, MESSAGE_RESET, SESSION_RESETS[sequence->sub++]);
+        say_plain(message, MESSAGE_RESET, session_reset_sql(&run->session, sequence->sub++));
         return true;
     case PHASE_DEALLOCATE:
         say_plain(message, MESSAGE_RESET, "DEALLOCATE ALL");

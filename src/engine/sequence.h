@@ -61,6 +61,7 @@ struct sequence {
     struct text sql;
     char version[24];
     char from[24];
+    char to[24];
     char total[24];
     const char *values[MESSAGE_VALUES_MAX];
 };

@@ -18,14 +18,19 @@ enum {
     SAY_EVERY_MS = 10 * 1000,
 };
 
-const char *const SESSION_RESETS[] = {
-    "CLOSE ALL",
-    "RESET SESSION AUTHORIZATION",
-    "RESET ROLE",
-    "RESET ALL",
-    "DISCARD TEMP",
-    NULL,
-};
+const char *
+session_reset_sql(const struct session *session, size_t index)
+{
+    const char *const resets[] = {
+        "CLOSE ALL",
+        "RESET SESSION AUTHORIZATION",
+        session->set_role != NULL ? session->set_role : "RESET ROLE",
+        "RESET ALL",
+        "DISCARD TEMP",
+    };
+
+    return index < ARRAY_LENGTH(resets) ? resets[index] : NULL;
+}
 
 void
 session_close(struct session *session)
@@ -34,6 +39,7 @@ session_close(struct session *session)
     pg_close(session->connecting);
     ledger_done(&session->ledger);
     history_free(session->greeted);
+    free(session->set_role);
     *session = (struct session){0};
 }
 
@@ -136,8 +142,8 @@ session_reset(struct session *session, struct error *err)
 {
     AUTO_TEXT sql = TEXT_INIT;
 
-    for (size_t i = 0; SESSION_RESETS[i] != NULL; i++) {
-        if (!pg_command(session->db, SESSION_RESETS[i], 0, NULL, err))
+    for (size_t i = 0; session_reset_sql(session, i) != NULL; i++) {
+        if (!pg_command(session->db, session_reset_sql(session, i), 0, NULL, err))
             return false;
     }
     session->is_prepared = false;
@@ -164,6 +170,11 @@ choose_settings(struct session *session)
     add_setting(session, "idle_in_transaction_session_timeout", "0");
     for (size_t i = 0; i < config->url.settings_count; i++)
         add_setting(session, config->url.settings[i].name, config->url.settings[i].value);
+    if (config->role != NULL) {
+        AUTO_STRING char *role = pg_quote_identifier(session->db, config->role);
+        session->set_role = memory_printf("SET ROLE %s", role);
+        add_setting(session, "role", config->role);
+    }
 }
 
 static void
@@ -309,7 +320,11 @@ read_greeting(struct session *session, struct error *err)
     if (is_good)
         return true;
     *err = refusal;
-    return error_prefix(err, "cannot prepare the session");
+    error_prefix(err, "cannot prepare the session");
+    if (session->config->role != NULL && err->hint[0] == '\0')
+        error_hint(err, "Can %s take the role of --role? GRANT it to the login, or name another.",
+            pg_user(session->db));
+    return false;
 }
 
 /* Our guess, before the server said: from the URL, or what nearly everybody has. */

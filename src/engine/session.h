@@ -31,6 +31,7 @@ struct session {
     const char *settings_names[SESSION_VALUES_MAX];
     const char *settings_values[SESSION_VALUES_MAX];
     size_t settings_count;
+    char *set_role; /* SET ROLE of --role, or NULL */
     char lock_timeout_text[24];
     char statement_timeout_text[24];
 };
@@ -67,9 +68,9 @@ MUST_CHECK bool session_history(
 
 /*
  * What makes the session fresh again, but for its settings: statements that
- * may run in a transaction. NULL ends them.
+ * may run in a transaction. NULL at the end.
  */
-extern const char *const SESSION_RESETS[];
+const char *session_reset_sql(const struct session *session, size_t index);
 
 /* Add set_config calls for our settings, comma-separated; the first value is $`first`. */
 void session_add_settings(const struct session *session, size_t first, struct text *sql);

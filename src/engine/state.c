@@ -40,8 +40,12 @@ add_row(struct state *state, const struct migration *migration, const struct his
         return;
     row.version = migration != NULL ? migration->version : entry->version;
     row.name = migration != NULL ? migration->name : entry->name;
+    bool is_half_reverted = is_applied && state->history->is_dirty && entry->attempt_id != 0 &&
+                            !entry->is_attempt_up && entry->version > state->history->version;
     if (migration == NULL)
         row.state = STATE_MISSING;
+    else if (is_half_reverted)
+        row.state = STATE_FAILED;
     else if (is_applied)
         row.state = plan_has_drifted(migration, entry) ? STATE_CHANGED : STATE_APPLIED;
     else if (state->history->is_dirty && state->history->version == migration->version)

@@ -73,22 +73,22 @@ explain(const struct run *run,
         return;
     case MESSAGE_CONSTRAINTS:
         error_prefix(failure, "a deferred constraint, checked at the end");
-        error_place(failure, step->migration->up.name, 0, 0);
+        error_place(failure, step_file(step)->name, 0, 0);
         return;
     case MESSAGE_PREPARE:
     case MESSAGE_SYNC:
     case MESSAGE_SETTING:
     case MESSAGE_RESET:
         error_prefix(failure, "the session could not be reset");
-        error_place(failure, step->migration->up.name, 0, 0);
+        error_place(failure, step_file(step)->name, 0, 0);
         return;
     case MESSAGE_RECORD:
         error_prefix(failure, "cannot write the history");
-        error_place(failure, step->migration->up.name, 0, 0);
+        error_place(failure, step_file(step)->name, 0, 0);
         return;
     case MESSAGE_COMMIT:
         error_prefix(failure, "the commit was refused");
-        error_place(failure, step->migration->up.name, 0, 0);
+        error_place(failure, step_file(step)->name, 0, 0);
         return;
     }
 }

@@ -13,11 +13,14 @@ wording_name(enum event_kind kind)
     static const char *const NAMES[] = {
         [EVENT_RUN_STARTED] = "run.started",
         [EVENT_DATABASE_WAITING] = "database.waiting",
+        [EVENT_DATABASE_CONNECTED] = "database.connected",
         [EVENT_LOCK_WAITING] = "lock.waiting",
         [EVENT_MIGRATION_STARTED] = "migration.started",
         [EVENT_MIGRATION_RETRIED] = "migration.retried",
         [EVENT_MIGRATION_APPLIED] = "migration.applied",
         [EVENT_MIGRATION_FAILED] = "migration.failed",
+        [EVENT_VERSION_SET] = "version.set",
+        [EVENT_SCHEMA_DROPPED] = "schema.dropped",
         [EVENT_NOTICE] = "notice",
         [EVENT_WARNING] = "warning",
         [EVENT_DETAIL] = "detail",
@@ -32,9 +35,12 @@ wording_severity(const struct event *event)
 {
     switch (event->kind) {
     case EVENT_RUN_STARTED:
+    case EVENT_VERSION_SET:
+    case EVENT_SCHEMA_DROPPED:
     case EVENT_MIGRATION_APPLIED:
     case EVENT_RUN_FINISHED:
         return LOG_INFO;
+    case EVENT_DATABASE_CONNECTED:
     case EVENT_MIGRATION_STARTED:
     case EVENT_DETAIL:
         return LOG_DEBUG;
@@ -140,8 +146,28 @@ wording_error_fields(const struct error *err)
 }
 
 static void
+say_started_down(const struct event *event, struct text *message)
+{
+    text_printf(message, "reverting %zu of %zu applied migration%s on %s at %s: ", event->planned,
+        event->pending, event->pending == 1 ? "" : "s", event->database, event->host);
+    add_version(message, event->has_from, event->from);
+    text_puts(message, " -> ");
+    add_version(message, event->has_wanted, event->wanted);
+}
+
+static void
 say_started(const struct event *event, struct text *message)
 {
+    if (event->is_down && event->planned > 0) {
+        say_started_down(event, message);
+        return;
+    }
+    if (event->is_down) {
+        text_printf(message, "nothing to revert on %s at %s; current version is ",
+            event->database, event->host);
+        add_version(message, event->has_from, event->from);
+        return;
+    }
     if (event->pending == 0) {
         text_printf(message, "none of %zu migration%s pending on %s at %s; current version is ",
             event->total, event->total == 1 ? "" : "s", event->database, event->host);
@@ -158,10 +184,11 @@ say_started(const struct event *event, struct text *message)
 static void
 say_applied(const struct event *event, struct text *message)
 {
-    text_printf(message, "%s applied in ", event->migration);
+    text_printf(message, "%s %s in ", event->migration, event->is_down ? "reverted" : "applied");
     wording_duration(event->duration_ms, message);
-    text_printf(message, " (%zu statement%s); current version is %" PRId64, event->statements,
-        event->statements == 1 ? "" : "s", event->wanted);
+    text_printf(message, " (%zu statement%s); current version is ", event->statements,
+        event->statements == 1 ? "" : "s");
+    add_version(message, event->has_wanted, event->wanted);
 }
 
 static void
@@ -238,6 +265,11 @@ wording_message(const struct event *event, struct text *message)
         wording_duration(event->left_ms, message);
         text_printf(message, " more: %s", event->error->message);
         break;
+    case EVENT_DATABASE_CONNECTED:
+        text_printf(message, "connected to %s at %s; current version is ", event->database,
+            event->host);
+        add_version(message, event->has_from, event->from);
+        break;
     case EVENT_LOCK_WAITING:
         text_printf(message, "waiting for the migration lock, held by %s; up to ", event->text);
         wording_duration(event->left_ms, message);
@@ -259,12 +291,26 @@ wording_message(const struct event *event, struct text *message)
     case EVENT_NOTICE:
         say_notice(event, message);
         break;
+    case EVENT_VERSION_SET:
+        text_printf(message, "version set on %s at %s, without running anything: ", event->database,
+            event->host);
+        add_version(message, event->has_from, event->from);
+        text_puts(message, " -> ");
+        add_version(message, event->has_wanted, event->wanted);
+        break;
+    case EVENT_SCHEMA_DROPPED:
     case EVENT_WARNING:
     case EVENT_DETAIL:
     case EVENT_RUN_FINISHED:
         text_puts(message, event->text);
         break;
     }
+}
+
+static void
+put_version(json_t *fields, const char *key, bool has_version, int64_t version)
+{
+    json_object_set_new(fields, key, has_version ? json_integer(version) : json_null());
 }
 
 json_t *
@@ -275,12 +321,14 @@ wording_fields(const struct event *event)
     json_put_string(fields, "migration", event->migration);
     if (event->migration != NULL && event->kind != EVENT_NOTICE) {
         json_put_number(fields, "version", event->version);
+        if (event->is_down)
+            json_put_string(fields, "direction", "down");
         if (event->statements > 0)
             json_put_number(fields, "statements", (int64_t)event->statements);
     }
     if (event->kind == EVENT_MIGRATION_APPLIED) {
         json_put_number(fields, "duration_ms", event->duration_ms);
-        json_put_number(fields, "current_version", event->wanted);
+        put_version(fields, "current_version", event->has_wanted, event->wanted);
     }
     if (event->kind == EVENT_MIGRATION_RETRIED) {
         json_put_number(fields, "wait_ms", event->duration_ms);
@@ -292,14 +340,18 @@ wording_fields(const struct event *event)
         json_object_set_new(fields, "error", wording_error_fields(event->error));
     if (event->kind == EVENT_LOCK_WAITING)
         json_put_string(fields, "holder", event->text);
-    if (event->kind == EVENT_RUN_STARTED) {
+    if (event->kind == EVENT_RUN_STARTED || event->kind == EVENT_DATABASE_CONNECTED ||
+        event->kind == EVENT_VERSION_SET) {
         json_put_string(fields, "database", event->database);
         json_put_string(fields, "host", event->host);
-        json_put_number(fields, "pending", (int64_t)event->pending);
-        json_object_set_new(
-            fields, "from", event->has_from ? json_integer(event->from) : json_null());
-        json_object_set_new(
-            fields, "wanted", event->has_wanted ? json_integer(event->wanted) : json_null());
+        if (event->kind == EVENT_RUN_STARTED)
+            json_put_number(fields, event->is_down ? "planned" : "pending",
+                (int64_t)(event->is_down ? event->planned : event->pending));
+        put_version(fields, "from", event->has_from, event->from);
+        if (event->kind == EVENT_VERSION_SET)
+            put_version(fields, "to", event->has_wanted, event->wanted);
+        if (event->kind == EVENT_RUN_STARTED)
+            put_version(fields, "wanted", event->has_wanted, event->wanted);
     }
     if (event->kind == EVENT_NOTICE) {
         json_put_string(fields, "sqlstate", event->sqlstate);
@@ -319,17 +371,19 @@ add_way(const struct report *report, struct text *message)
 void
 wording_summary(const struct report *report, struct text *message)
 {
+    const char *done = report->is_down ? "reverted" : "applied";
+
     if (!report->has_failed && report->count == 0) {
         text_puts(message, "succeeded! nothing to do; current version is ");
         add_version(message, report->has_to, report->to);
     } else if (!report->has_failed) {
-        text_printf(message, "succeeded! %zu migration%s applied in ", report->count,
-            report->count == 1 ? "" : "s");
+        text_printf(message, "succeeded! %zu migration%s %s in ", report->count,
+            report->count == 1 ? "" : "s", done);
         wording_duration(report->duration_ms, message);
         text_puts(message, "; ");
         add_way(report, message);
     } else if (report->is_started && report->planned > 0) {
-        text_printf(message, "failed: %zu of %zu applied in ", report->count, report->planned);
+        text_printf(message, "failed: %zu of %zu %s in ", report->count, report->planned, done);
         wording_duration(report->duration_ms, message);
         text_puts(message, "; ");
         add_way(report, message);
@@ -337,7 +391,7 @@ wording_summary(const struct report *report, struct text *message)
         add_version(message, report->has_wanted, report->wanted);
         text_puts(message, ")");
     } else {
-        text_puts(message, "failed: nothing was applied");
+        text_printf(message, "failed: nothing was %s", done);
     }
     if (report->has_failed)
         text_puts(message,
@@ -364,13 +418,12 @@ wording_summary_fields(const struct report *report)
     json_put_boolean(fields, "success", !report->has_failed);
     json_put_string(fields, "database", report->database);
     json_put_string(fields, "host", report->host);
-    json_object_set_new(
-        fields, "from", report->has_from ? json_integer(report->from) : json_null());
-    json_object_set_new(fields, "to", report->has_to ? json_integer(report->to) : json_null());
-    json_object_set_new(
-        fields, "wanted", report->has_wanted ? json_integer(report->wanted) : json_null());
-    json_put_number(fields, "applied_count", (int64_t)report->count);
-    json_object_set_new(fields, "applied", applied);
+    put_version(fields, "from", report->has_from, report->from);
+    put_version(fields, "to", report->has_to, report->to);
+    put_version(fields, "wanted", report->has_wanted, report->wanted);
+    json_put_number(
+        fields, report->is_down ? "reverted_count" : "applied_count", (int64_t)report->count);
+    json_object_set_new(fields, report->is_down ? "reverted" : "applied", applied);
     json_put_number(fields, "duration_ms", report->duration_ms);
     json_put_boolean(
         fields, "retryable", report->has_failed && report_is_retryable(&report->error));

@@ -27,6 +27,11 @@ class DatabaseCase(Case):
             arguments.append("up")
         return self.run_pgstride(*arguments, env=env, timeout=timeout)
 
+    def pgstride(self, files, *words, env=None, database=None, timeout=60):
+        """Another command over `files`: its Result."""
+        return self.run_pgstride(
+            *self.options(files, database), *words, env=env, timeout=timeout)
+
     def start_up(self, files, *options, env=None, database=None):
         return self.start_pgstride(*self.options(files, database), *options, "up", env=env)
 

@@ -142,7 +142,8 @@ class Unreachable(DatabaseCase):
             with self.subTest(version):
                 server = FakeServer(greet_as(version))
                 self.addCleanup(server.stop)
-                result, seconds = self.run_against(f"postgres://u:p@127.0.0.1:{server.port}/db")
+                result, seconds = self.run_against(
+                    f"postgres://u:p@127.0.0.1:{server.port}/db?sslmode=disable")
                 self.assertLess(seconds, 10)
                 self.assert_log(result, f"""
                     <time> ERROR the server is PostgreSQL {shown}, which is too old

@@ -112,7 +112,7 @@ class Dirty(GolangMigrate):
         self.golang_sets(2, dirty=True)
         self.assert_log(self.up(FILES), """
             <time> ERROR the database is dirty at version 2: another tool began 2_t.up.sql and did not finish it
-                               hint: Look at which of its statements took effect. If none did, set the version before it; if all did, keep 2: UPDATE schema_migrations SET version = …, dirty = false; then run again.
+                               hint: Look at which of its statements took effect. If none did: pgstride force 1; if all did: pgstride force 2; then run again.
             <time> ERROR failed: nothing was applied; a retry will not help
         """, status=1)
         self.assertEqual("2|t", self.version())
@@ -121,14 +121,14 @@ class Dirty(GolangMigrate):
     def test_the_first_way_out_none_took_effect(self):
         self.golang_goes_to(1)
         self.golang_sets(2, dirty=True)
-        self.psql("UPDATE schema_migrations SET version = 1, dirty = false")
+        self.assert_good(self.pgstride(FILES, "force", "1"))
         self.assert_good(self.up(FILES))
         self.assertEqual("t1 t2 t3 t4", self.tables())
 
     def test_the_second_way_out_all_took_effect(self):
         self.golang_goes_to(2)
         self.golang_sets(2, dirty=True)
-        self.psql("UPDATE schema_migrations SET version = 2, dirty = false")
+        self.assert_good(self.pgstride(FILES, "force", "2"))
         self.assert_good(self.up(FILES))
         self.assertEqual("t1 t2 t3 t4", self.tables())
 
@@ -147,13 +147,6 @@ class Dirty(GolangMigrate):
         self.assertIn("the database is dirty at version 3: another tool began 3_t.up.sql",
                       result.stdout)
         self.assertEqual(1, result.status)
-
-    def test_the_way_out_names_the_table(self):
-        self.golang_creates("public.versions")
-        self.golang_sets(2, dirty=True, table="public.versions")
-        result = self.up(FILES, database=self.cluster.url(
-            self.dbname, **{"x-migrations-table": "versions"}))
-        self.assertIn("UPDATE versions SET version = …, dirty = false", result.stdout)
 
 
 class BackAndForth(GolangMigrate):

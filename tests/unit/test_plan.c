@@ -140,8 +140,8 @@ describe(const struct plan *plan)
     else
         text_puts(&text, "to none");
     text_printf(&text, "; %zu pending", plan->pending);
-    if (plan->pending_version_gap > 0)
-        text_printf(&text, ", %zu too few", plan->pending_version_gap);
+    if (plan->missing > 0)
+        text_printf(&text, ", %zu too few", plan->missing);
     return text_take(&text);
 }
 
@@ -164,7 +164,7 @@ check(const struct row *row)
     AUTO_HISTORY struct history *history = make_history(row);
     AUTO_PLAN struct plan *plan = NULL;
     struct error err = ERROR_INIT;
-    bool is_good = plan_up(catalog, history, &row->policy, &plan, &err);
+    bool is_good = plan_build(catalog, history, &row->policy, &plan, &err);
 
     if (is_good != (row->plan != NULL))
         fail_msg("folder %s, applied %s, at %" PRId64 ": %s", row->folder, row->applied,
@@ -450,9 +450,8 @@ what_another_tool_left_dirty_is_refused(UNUSED void **state)
             .message = "the database is dirty at version 2: another tool began 2_m.up.sql and did "
                        "not finish it",
             .hint =
-                "Look at which of its statements took effect. If none did, set the version "
-                "before it; if all did, keep 2: UPDATE tenant.schema_migrations SET version = …, "
-                "dirty = false; then run again."},
+                "Look at which of its statements took effect. If none did: pgstride force 1; if "
+                "all did: pgstride force 2; then run again."},
         {.folder = "1 2",
             .applied = "1 2",
             .version = 7,
@@ -460,9 +459,8 @@ what_another_tool_left_dirty_is_refused(UNUSED void **state)
             .message = "the database is dirty at version 7: another tool began a file that is not "
                        "in the folder and did not finish it",
             .hint =
-                "Look at which of its statements took effect. If none did, set the version "
-                "before it; if all did, keep 7: UPDATE tenant.schema_migrations SET version = …, "
-                "dirty = false; then run again."},
+                "Look at which of its statements took effect. If none did: pgstride force 2; if "
+                "all did: pgstride force 7; then run again."},
         /* An attempt of ours that went down is no start of an up file. */
         {.folder = "1 2",
             .applied = "1 2",
@@ -472,9 +470,8 @@ what_another_tool_left_dirty_is_refused(UNUSED void **state)
             .message = "the database is dirty at version 2: another tool began 2_m.up.sql and did "
                        "not finish it",
             .hint =
-                "Look at which of its statements took effect. If none did, set the version "
-                "before it; if all did, keep 2: UPDATE tenant.schema_migrations SET version = …, "
-                "dirty = false; then run again."},
+                "Look at which of its statements took effect. If none did: pgstride force 1; if "
+                "all did: pgstride force 2; then run again."},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(TABLE); i++)
@@ -540,7 +537,7 @@ the_steps_point_into_the_catalog(UNUSED void **state)
     AUTO_PLAN struct plan *plan = NULL;
     struct error err = ERROR_INIT;
 
-    assert_true(plan_up(catalog, history, &ROW.policy, &plan, &err));
+    assert_true(plan_build(catalog, history, &ROW.policy, &plan, &err));
     assert_ptr_equal(plan->steps[0].migration, &catalog->migrations[1]);
 }
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* drop -f: drops every table of the current schema. */
+#include "adapter/terminal.h"
+#include "command/command.h"
+#include "command/narrator.h"
+#include "engine/drop.h"
+
+bool
+command_drop(const struct invocation *invocation, struct error *err)
+{
+    AUTO_IDENTITY identity = {0};
+    AUTO_NARRATOR narrator = {0};
+
+    if (!command_check_arguments(invocation, 0, "pgstride drop -f", err))
+        return false;
+    if (!invocation->config->is_forced &&
+        !terminal_ask("Drop every table of the schema, with its data? [y/N] ")) {
+        error_set(err, ERROR_USAGE, "drop would delete every table of the schema, with its data");
+        return error_hint(err, "If that is meant: pgstride drop -f");
+    }
+    identity_init(&identity, invocation->platform);
+    narrator_init(&narrator, invocation->log);
+    struct listener listener = narrator_listener(&narrator);
+    return drop_tables(invocation->config, &identity, &listener, err);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "adapter/clock.h"
+#include "adapter/digest.h"
+#include "adapter/signals.h"
+#include "base/memory.h"
+#include "engine/session.h"
+
+enum {
+    FIRST_POLL_MS = 20,
+    LONGEST_POLL_MS = 1000,
+    SAY_EVERY_MS = 10 * 1000,
+};
+
+uint32_t
+session_lock_key(const char *schema, const char *table, const char *database)
+{
+    enum { SALT = 1486364155 };
+    AUTO_TEXT joined = TEXT_INIT;
+
+    text_add(&joined, schema, strlen(schema) + 1);
+    text_add(&joined, table, strlen(table) + 1);
+    text_puts(&joined, database);
+    return digest_crc32(joined.data, joined.size_bytes) * (uint32_t)SALT;
+}
+
+void
+session_find_lock_keys(struct session *session)
+{
+    AUTO_STRING char *path = memory_printf("/%s", pg_database(session->db));
+
+    session->lock_keys[0] = session_lock_key(session->ledger.schema, session->ledger.table, path);
+    session->lock_keys[1] =
+        session_lock_key(session->ledger.schema, session->ledger.table, path + 1);
+}
+
+#define SQL_TRY_LOCK "SELECT pg_try_advisory_lock($1)"
+
+/* Take what is missing of the two keys, the command line's first. */
+static bool
+try_lock(struct session *session, bool *is_locked, struct error *err)
+{
+    *is_locked = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(session->lock_keys); i++) {
+        char key[24];
+        const char *const values[] = {key};
+        AUTO_ROWS struct pg_rows *rows = NULL;
+        if (session->is_locked[i])
+            continue;
+        snprintf(key, sizeof(key), "%" PRId64, session->lock_keys[i]);
+        if (!pg_query(session->db, SQL_TRY_LOCK, 1, values, &rows, err))
+            return error_prefix(err, "cannot ask for the migration lock");
+        session->is_locked[i] = pg_rows_boolean(rows, 0, 0);
+        if (!session->is_locked[i])
+            return true;
+    }
+    *is_locked = true;
+    return true;
+}
+
+#define SQL_LOOK_AGAIN "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL"
+
+/* Whoever held the lock before us may have made the tables. */
+static bool
+look_again(struct session *session, struct error *err)
+{
+    struct ledger *ledger = &session->ledger;
+    const char *const values[] = {ledger->version_table, ledger->history_table};
+    AUTO_ROWS struct pg_rows *rows = NULL;
+
+    if (ledger->has_version_table && ledger->has_history_table)
+        return true;
+    if (!pg_query(session->db, SQL_LOOK_AGAIN, ARRAY_LENGTH(values), values, &rows, err))
+        return error_prefix(err, "cannot look for the tables");
+    ledger->has_version_table = pg_rows_boolean(rows, 0, 0);
+    ledger->has_history_table = pg_rows_boolean(rows, 0, 1);
+    return true;
+}
+
+/* A bigint key stands in pg_locks as two halves. */
+#define SQL_HOLDER                                                                                 \
+    "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown'), a.usename,\n"              \
+    "       coalesce(a.state, 'unknown'),\n"                                                       \
+    "       extract(epoch FROM clock_timestamp() - a.backend_start)::bigint\n"                     \
+    "  FROM pg_locks AS l\n"                                                                       \
+    "  JOIN pg_stat_activity AS a USING (pid)\n"                                                   \
+    " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1\n"                            \
+    "   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())\n"       \
+    "   AND l.classid = 0 AND l.objid::bigint IN ($1, $2)\n"                                       \
+    "   AND a.pid <> pg_backend_pid()\n"                                                           \
+    " LIMIT 1"
+
+static bool
+describe_holder(struct session *session, struct text *holder, struct error *err)
+{
+    char first[24];
+    char second[24];
+    const char *const values[] = {first, second};
+    AUTO_ROWS struct pg_rows *rows = NULL;
+
+    snprintf(first, sizeof(first), "%" PRId64, session->lock_keys[0]);
+    snprintf(second, sizeof(second), "%" PRId64, session->lock_keys[1]);
+    if (!pg_query(session->db, SQL_HOLDER, 2, values, &rows, err))
+        return false;
+    text_clear(holder);
+    if (pg_rows_count(rows) == 0)
+        text_puts(holder, "a session that has just ended");
+    else
+        text_printf(holder, "pid %s (%s, %s), %s, connected for %s s", pg_rows_text(rows, 0, 0),
+            pg_rows_text(rows, 0, 1), pg_rows_text(rows, 0, 2), pg_rows_text(rows, 0, 3),
+            pg_rows_text(rows, 0, 4));
+    return true;
+}
+
+bool
+session_lock(struct session *session, struct error *err)
+{
+    int64_t until_ms = clock_monotonic_ms() + session->config->lock_timeout_ms;
+    int64_t said_ms = INT64_MIN / 2;
+    int64_t wait_ms = FIRST_POLL_MS;
+    AUTO_TEXT holder = TEXT_INIT;
+
+    if (session->is_standby) {
+        error_set(err, ERROR_PLAN, "%s is a read-only standby", pg_host(session->db));
+        return error_hint(err, "Name the primary, or both hosts: host=a,b "
+                               "target_session_attrs=read-write.");
+    }
+    if (session->is_locked[0] && session->is_locked[1])
+        return true; /* and what was seen then was seen after that */
+    for (;;) {
+        bool is_locked = false;
+        if (!try_lock(session, &is_locked, err))
+            return false;
+        if (is_locked)
+            return look_again(session, err);
+        int64_t left_ms = until_ms - clock_monotonic_ms();
+        if (left_ms <= 0 || clock_monotonic_ms() - said_ms >= SAY_EVERY_MS) {
+            if (!describe_holder(session, &holder, err))
+                return false;
+        }
+        if (left_ms <= 0) {
+            error_set(err, ERROR_TIMEOUT,
+                "another run holds the migration lock since before we came, %" PRId64 " s ago: %s",
+                session->config->lock_timeout_ms / 1000, text_string(&holder));
+            return error_hint(err, "Let it finish and run again, or wait longer with "
+                                   "--lock-timeout.");
+        }
+        if (clock_monotonic_ms() - said_ms >= SAY_EVERY_MS) {
+            said_ms = clock_monotonic_ms();
+            tell(session->listener,
+                &(struct event){
+                    .kind = EVENT_LOCK_WAITING, .text = text_string(&holder), .left_ms = left_ms});
+        }
+        int64_t pause_ms = wait_ms / 2 + clock_jitter((uint32_t)(wait_ms / 2) + 1);
+        if (!signals_sleep(pause_ms < left_ms ? pause_ms : left_ms, err))
+            return false;
+        wait_ms = wait_ms * 2 < LONGEST_POLL_MS ? wait_ms * 2 : LONGEST_POLL_MS;
+    }
+}
