@@ -8,10 +8,36 @@
 
 #include <openssl/evp.h>
 
+#include "base/memory.h"
+
+struct digest {
+    EVP_MD_CTX *sum;
+    EVP_MD_CTX *copy; /* is finished in the sum's place */
+};
+
 static void
 digest_free(EVP_MD_CTX **context)
 {
     EVP_MD_CTX_free(*context);
+}
+
+static void
+die_without_sha256(void)
+{
+    fputs("pgstride: OpenSSL has no SHA-256\n", stderr);
+    exit(1);
+}
+
+static void
+begin_sha256(EVP_MD_CTX *context)
+{
+    static const EVP_MD *sha256;
+
+    if (sha256 == NULL)
+        sha256 = EVP_MD_fetch(
+            NULL, "SHA256", NULL); /* once: a fetch a file would cost more than the file */
+    if (context == NULL || EVP_DigestInit_ex(context, sha256, NULL) != 1)
+        die_without_sha256();
 }
 
 static void
@@ -35,21 +61,53 @@ digest_text(const char *text, size_t size_bytes, char hex[DIGEST_HEX_BYTES])
 {
     __attribute__((cleanup(digest_free))) EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char bytes[EVP_MAX_MD_SIZE];
-    static const EVP_MD *sha256;
 
-    if (sha256 == NULL)
-        sha256 = EVP_MD_fetch(
-            NULL, "SHA256", NULL); /* once: a fetch a file would cost more than the file */
     while (size_bytes > 0 && (text[size_bytes - 1] == '\n' || text[size_bytes - 1] == '\r'))
         size_bytes--;
-    if (context == NULL || EVP_DigestInit_ex(context, sha256, NULL) != 1) {
-        fputs("pgstride: OpenSSL has no SHA-256\n", stderr);
-        exit(1);
-    }
+    begin_sha256(context);
     digest_lines(context, text, size_bytes);
     EVP_DigestFinal_ex(context, bytes, NULL);
     for (size_t i = 0; i < 32; i++)
         snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+}
+
+struct digest *
+digest_new(void)
+{
+    struct digest *digest = memory_new(sizeof(*digest));
+
+    digest->sum = EVP_MD_CTX_new();
+    digest->copy = EVP_MD_CTX_new();
+    begin_sha256(digest->sum);
+    return digest;
+}
+
+void
+digest_release(struct digest **digest)
+{
+    if (*digest == NULL)
+        return;
+    EVP_MD_CTX_free((*digest)->sum);
+    EVP_MD_CTX_free((*digest)->copy);
+    free(*digest);
+    *digest = NULL;
+}
+
+void
+digest_add(struct digest *digest, const char *bytes, size_t size_bytes)
+{
+    EVP_DigestUpdate(digest->sum, bytes, size_bytes);
+}
+
+void
+digest_base64(const struct digest *digest, char base64[DIGEST_BASE64_BYTES])
+{
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+
+    if (digest->copy == NULL || EVP_MD_CTX_copy_ex(digest->copy, digest->sum) != 1)
+        die_without_sha256();
+    EVP_DigestFinal_ex(digest->copy, bytes, NULL);
+    EVP_EncodeBlock((unsigned char *)base64, bytes, 32);
 }
 
 uint32_t

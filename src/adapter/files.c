@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -200,4 +201,112 @@ file_is_folder(const char *path)
     struct stat status;
 
     return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+bool
+file_exists(const char *path)
+{
+    struct stat status;
+
+    return lstat(path, &status) == 0;
+}
+
+static bool
+fail_write(const char *verb, const char *path, int code, struct error *err)
+{
+    return error_set(err, ERROR_SYSTEM, "cannot %s %s: %s", verb, path, strerror(code));
+}
+
+bool
+folder_make(const char *path, struct error *err)
+{
+    AUTO_STRING char *part = memory_string(path);
+
+    for (char *at = part + 1; *part != '\0' && *at != '\0'; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        if (mkdir(part, 0777) != 0 && errno != EEXIST)
+            return fail_write("make the folder", part, errno, err);
+        *at = '/';
+    }
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+        return fail_write("make the folder", path, errno, err);
+    return file_is_folder(path) || fail_write("make the folder", path, ENOTDIR, err);
+}
+
+bool
+file_create(const char *path, struct error *err)
+{
+    AUTO_DESCRIPTOR descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+    return descriptor >= 0 || fail_write("create", path, errno, err);
+}
+
+void
+file_remove(const char *path)
+{
+    unlink(path);
+}
+
+static bool
+write_all(int descriptor, const char *content, size_t size_bytes)
+{
+    while (size_bytes > 0) {
+        ssize_t written = write(descriptor, content, size_bytes);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return false;
+        content += written;
+        size_bytes -= (size_t)written;
+    }
+    return true;
+}
+
+/* The rights of the file that is replaced, or those of any new file. */
+static mode_t
+choose_mode(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) == 0)
+        return status.st_mode & 0777;
+    mode_t mask = umask(0);
+    umask(mask);
+    return 0666 & ~mask;
+}
+
+static void
+sync_folder(const char *path)
+{
+    AUTO_DESCRIPTOR descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (descriptor >= 0)
+        fsync(descriptor);
+}
+
+bool
+file_replace(const char *path, const char *content, size_t size_bytes, struct error *err)
+{
+    AUTO_STRING char *resolved = realpath(path, NULL); /* a link stays, its target is replaced */
+    const char *target = resolved != NULL ? resolved : path;
+    const char *slash = strrchr(target, '/');
+    AUTO_STRING char *folder =
+        slash != NULL ? memory_copy(target, (size_t)(slash + 1 - target)) : memory_string("./");
+    AUTO_STRING char *temporary =
+        memory_printf("%s.%s.XXXXXX", folder, slash != NULL ? slash + 1 : target);
+    AUTO_DESCRIPTOR descriptor = mkostemp(temporary, O_CLOEXEC);
+
+    if (descriptor < 0)
+        return fail_write("write", path, errno, err);
+    if (fchmod(descriptor, choose_mode(target)) != 0 ||
+        !write_all(descriptor, content, size_bytes) || fsync(descriptor) != 0 ||
+        rename(temporary, target) != 0) {
+        int code = errno;
+        unlink(temporary);
+        return fail_write("write", path, code, err);
+    }
+    sync_folder(folder);
+    return true;
 }

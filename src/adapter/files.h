@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files: list a folder, read a file whole.
+ * Files: list a folder, read a file whole, make new ones.
  */
 #ifndef ADAPTER_FILES_H
 #define ADAPTER_FILES_H
@@ -54,5 +54,26 @@ MUST_CHECK bool file_read(
     const char *path, size_t ceiling_bytes, char **content, size_t *size_bytes, struct error *err);
 
 bool file_is_folder(const char *path);
+
+/* Is there anything of this name? A link to nothing is something. */
+bool file_exists(const char *path);
+
+/* What follows fails with ERROR_SYSTEM: the system's word, and the path. */
+
+/* Make a folder, and those above it; one that is there is fine. */
+MUST_CHECK bool folder_make(const char *path, struct error *err);
+
+/* Create an empty file where there is none. */
+MUST_CHECK bool file_create(const char *path, struct error *err);
+
+/* Take back a file that was created. */
+void file_remove(const char *path);
+
+/*
+ * Write a file whole or not at all: into a temporary one beside it, which then
+ * takes its place, with its rights, and is on the disk.
+ */
+MUST_CHECK bool file_replace(
+    const char *path, const char *content, size_t size_bytes, struct error *err);
 
 #endif

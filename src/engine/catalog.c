@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "engine/atlas_sum.h"
 
 enum { KEPT_BYTES = 4 * 1024 * 1024 };
 
@@ -311,6 +312,8 @@ catalog_load(
             folder_has_folder(folder, down->name))
             return error_set(err, ERROR_INPUT, "%s is a folder, not a file", down->name);
     }
+    if (!atlas_sum_check(folder, &names, file_ceiling_bytes, err))
+        return false;
     *catalog = TAKE(loaded);
     return true;
 }

@@ -44,11 +44,12 @@ void catalog_release(struct catalog **catalog);
 #define AUTO_CATALOG __attribute__((cleanup(catalog_release)))
 
 /*
- * Read the folder, and hash its up files.
+ * Read the folder, hash its up files, and check it against its atlas.sum.
  *
  * Errors   ERROR_INPUT: no folder, no migration in it, two files of one version
  *          and direction, a version over 2^63-1, a file that is a folder or
- *          cannot be read, is too large, is not UTF-8 or holds a NUL.
+ *          cannot be read, is too large, is not UTF-8 or holds a NUL, an atlas.sum
+ *          that says otherwise.
  */
 MUST_CHECK bool catalog_load(
     const char *path, size_t file_ceiling_bytes, struct catalog **catalog, struct error *err);

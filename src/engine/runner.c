@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "engine/adoption.h"
 #include "engine/alone.h"
+#include "engine/atlas_sum.h"
 #include "engine/stream.h"
 
 enum {
@@ -375,8 +376,9 @@ runner_run(const struct config *config,
     size_t replans = 0;
     struct patience patience = {0};
 
-    /* The folder is read while the server answers. */
-    session_start(config, listener, &run.session);
+    /* The folder is read while the server answers; one with an atlas.sum before it is asked. */
+    if (!atlas_sum_exists(config->path))
+        session_start(config, listener, &run.session);
     if (!catalog_load(config->path, (size_t)config->max_file_mib << 20, &catalog, err))
         return false;
     run.catalog = catalog;

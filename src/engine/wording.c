@@ -84,7 +84,9 @@ wording_error_title(const struct error *err, struct text *title)
     if (err->file[0] != '\0')
         text_puts(title, err->file);
     if (err->file[0] != '\0' && err->line > 0)
-        text_printf(title, ":%zu:%zu", err->line, err->column);
+        text_printf(title, ":%zu", err->line);
+    if (err->file[0] != '\0' && err->column > 0)
+        text_printf(title, ":%zu", err->column);
     if (err->file[0] != '\0')
         text_puts(title, ": ");
     text_puts(title, err->message);
@@ -137,7 +139,8 @@ wording_error_fields(const struct error *err)
     json_put_string(fields, "file", err->file);
     if (err->line > 0) {
         json_put_number(fields, "line", (int64_t)err->line);
-        json_put_number(fields, "column", (int64_t)err->column);
+        if (err->column > 0)
+            json_put_number(fields, "column", (int64_t)err->column);
         json_put_string(fields, "source", err->source);
     }
     if (err->statement > 0)
