@@ -2,8 +2,12 @@
 #include "adapter/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
-#include <time.h>
+
+#include "adapter/files.h"
+#include "base/memory.h"
 
 enum { MS_PER_S = 1000, US_PER_S = 1000000, NS_PER_US = 1000, NS_PER_MS = 1000000 };
 
@@ -40,6 +44,14 @@ clock_unix_ms(void)
     return (int64_t)now.tv_sec * MS_PER_S + now.tv_nsec / NS_PER_MS;
 }
 
+int64_t
+clock_unix_ns(void)
+{
+    struct timespec now = read_clock(CLOCK_REALTIME);
+
+    return (int64_t)now.tv_sec * MS_PER_S * NS_PER_MS + now.tv_nsec;
+}
+
 void
 clock_format_utc(int64_t unix_ms, char out[static CLOCK_UTC_BYTES])
 {
@@ -61,6 +73,47 @@ clock_format_utc(int64_t unix_ms, char out[static CLOCK_UTC_BYTES])
         (unsigned)(utc.tm_year + 1900) % 10000, (unsigned)(utc.tm_mon + 1) % 100,
         (unsigned)utc.tm_mday % 100, (unsigned)utc.tm_hour % 100, (unsigned)utc.tm_min % 100,
         (unsigned)utc.tm_sec % 100, (unsigned)ms % 1000);
+}
+
+/* glibc takes a zone that it does not know for UTC: look before. */
+static bool
+check_zone_data(const char *zone, struct error *err)
+{
+    enum { ZONE_BYTES = 1024 * 1024 };
+    static const char MAGIC[] = "TZif"; /* RFC 8536 */
+    AUTO_STRING char *path = memory_printf("/usr/share/zoneinfo/%s", zone);
+    AUTO_STRING char *data = NULL;
+    struct error ignored = ERROR_INIT;
+    size_t size = 0;
+
+    if (*zone == '\0' || *zone == '/' || strstr(zone, "..") != NULL)
+        return error_set(err, ERROR_USAGE, "\"%.60s\" is no time zone's name", zone);
+    if (file_read(path, ZONE_BYTES, &data, &size, &ignored) &&
+        strncmp(data, MAGIC, strlen(MAGIC)) == 0)
+        return true;
+    error_set(
+        err, ERROR_USAGE, "there are no data of the time zone \"%.60s\" on this system", zone);
+    return error_hint(
+        err, "They would stand in %.80s, of the package tzdata. UTC needs none.", path);
+}
+
+bool
+clock_in_zone(int64_t unix_s, const char *zone, struct tm *local, struct error *err)
+{
+    time_t moment = (time_t)unix_s;
+
+    if (strcmp(zone, "UTC") == 0) {
+        gmtime_r(&moment, local);
+        return true;
+    }
+    if (!check_zone_data(zone, err))
+        return false;
+
+    AUTO_STRING char *variable = memory_printf(":%s", zone);
+    setenv("TZ", variable, 1);
+    tzset();
+    localtime_r(&moment, local);
+    return true;
 }
 
 /* Good randomness, or, on a kernel that has none yet, the clock's lowest bits. */

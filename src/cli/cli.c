@@ -13,22 +13,41 @@
 #include "command/command.h"
 #include "command/narrator.h"
 
+enum need {
+    NEED_DATABASE,
+    NEED_DATABASE_ONLINE, /* but with --offline */
+    NEED_FOLDER,          /* no database at all */
+};
+
 struct command {
     const char *name;
     const char *usage;
     const char *help;
     bool (*run)(const struct invocation *invocation, struct error *err);
+    enum need need;
     bool is_answer; /* prints an answer on stdout: its log goes to stderr */
 };
 
 static const struct command COMMANDS[] = {
-    {"up", "up [N]", "apply all pending migrations, or the next N", command_up, false},
-    {"down", "down N", "revert the last N migrations, or with --all every one", command_down,
+    {"up", "up [N]", "apply all pending migrations, or the next N", command_up, NEED_DATABASE,
         false},
-    {"goto", "goto V", "go up or down to version V", command_goto, false},
-    {"status", "status", "list every migration: applied, pending, missing, changed", command_status,
+    {"down", "down N", "revert the last N migrations, or with --all every one", command_down,
+        NEED_DATABASE, false},
+    {"goto", "goto V", "go up or down to version V", command_goto, NEED_DATABASE, false},
+    {"plan", "plan", "show what up would do, or down N, or goto V", command_plan, NEED_DATABASE,
         true},
-    {"version", "version", "print the current version", command_version, true},
+    {"status", "status", "list every migration: applied, pending, missing, changed", command_status,
+        NEED_DATABASE, true},
+    {"version", "version", "print the current version", command_version, NEED_DATABASE, true},
+    {"force", "force V", "set the version and run nothing; -1: none", command_force, NEED_DATABASE,
+        true},
+    {"baseline", "baseline V", "adopt a database that has the schema of version V",
+        command_baseline, NEED_DATABASE, true},
+    {"drop", "drop -f", "drop every table of the schema", command_drop, NEED_DATABASE, true},
+    {"verify", "verify", "check names, pairs, files, atlas.sum, and what is applied",
+        command_verify, NEED_DATABASE_ONLINE, true},
+    {"create", "create NAME", "write a new pair of empty files", command_create, NEED_FOLDER, true},
+    {"hash", "hash", "write atlas.sum, the folder's checksums", command_hash, NEED_FOLDER, true},
 };
 
 static const struct command *
@@ -50,7 +69,7 @@ print_help(void)
                      "container job\n\n"
                      "usage: pgstride [options] COMMAND [arguments]\n\ncommands:\n");
     for (size_t i = 0; i < ARRAY_LENGTH(COMMANDS); i++)
-        text_printf(&help, "  %-10s %s\n", COMMANDS[i].usage, COMMANDS[i].help);
+        text_printf(&help, "  %-12s %s\n", COMMANDS[i].usage, COMMANDS[i].help);
     text_puts(&help, "\noptions (one dash or two; a flag beats the environment; TIME is 500ms, 5s, "
                      "2min, 1h):\n");
     options_describe(&help);
@@ -78,11 +97,17 @@ is_json_wanted(int log_format, const struct platform *platform)
 static bool
 fail_command(const char *name, struct error *err)
 {
+    AUTO_TEXT names = TEXT_INIT;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(COMMANDS); i++) {
+        const char *before = i + 1 == ARRAY_LENGTH(COMMANDS) ? " and " : ", ";
+        text_printf(&names, "%s%s", i > 0 ? before : "", COMMANDS[i].name);
+    }
     if (name == NULL)
         error_set(err, ERROR_USAGE, "no command was given");
     else
         error_set(err, ERROR_USAGE, "unknown command \"%.60s\"", name);
-    return error_hint(err, "The commands are up, status and version; pgstride --help says more.");
+    return error_hint(err, "The commands are %s; pgstride --help says more.", text_string(&names));
 }
 
 static bool
@@ -103,7 +128,9 @@ run_command(const struct command *command,
 
     if (command == NULL)
         return fail_command(line->command, err);
-    if (!config_finish(config, err))
+    bool is_database_needed = command->need == NEED_DATABASE ||
+                              (command->need == NEED_DATABASE_ONLINE && !config->is_offline);
+    if (!config_finish(config, is_database_needed, err))
         return false;
     return command->run(&invocation, err);
 }

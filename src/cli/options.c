@@ -2,86 +2,14 @@
 #include "cli/options.h"
 
 #include <ctype.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "adapter/files.h"
 #include "base/memory.h"
 #include "base/parse.h"
-
-enum option_type {
-    OPTION_STRING,
-    OPTION_SECRET, /* a string that NAME_FILE may hold too */
-    OPTION_DURATION,
-    OPTION_NUMBER,
-    OPTION_CHOICE,
-    OPTION_SWITCH,
-};
-
-struct option {
-    const char *name;
-    const char *environment;       /* NULL: a flag alone */
-    const char *other_environment; /* other tools' names for it, "A B", or NULL */
-    enum option_type type;
-    size_t offset; /* of the field in struct config */
-    int64_t smallest;
-    int64_t largest;
-    const char *standard; /* the default, as one would write it; NULL: none */
-    const char *choices;  /* "a|b|c": their order is the enum's */
-    const char *value;    /* what --help calls the value */
-    const char *help;
-};
-
-#define FIELD(name) offsetof(struct config, name)
-
-static const struct option OPTIONS[] = {
-    {"database", "PGSTRIDE_DATABASE", "DATABASE_URL MIGRATION_DB", OPTION_SECRET, FIELD(database),
-        0, 0, NULL, NULL, "URL", "the database: postgres://USER:PASSWORD@HOST:PORT/DATABASE"},
-    {"path", "PGSTRIDE_PATH", NULL, OPTION_STRING, FIELD(path), 0, 0, NULL, NULL, "DIR",
-        "the migrations folder (default /migrations if it exists, else ./migrations)"},
-    {"source", "PGSTRIDE_SOURCE", NULL, OPTION_STRING, FIELD(source), 0, 0, NULL, NULL,
-        "file://DIR", "the same, as golang-migrate spells it"},
-    {"wait-timeout", "PGSTRIDE_WAIT_TIMEOUT", NULL, OPTION_DURATION, FIELD(wait_timeout_ms), 0, 0,
-        "60s", NULL, "TIME", "how long to wait for a database that is not up yet"},
-    {"lock-timeout", "PGSTRIDE_LOCK_TIMEOUT", NULL, OPTION_DURATION, FIELD(lock_timeout_ms), 0, 0,
-        "5min", NULL, "TIME", "how long to wait for another run that holds the migration lock"},
-    {"ddl-lock-timeout", "PGSTRIDE_DDL_LOCK_TIMEOUT", NULL, OPTION_DURATION,
-        FIELD(ddl_lock_timeout_ms), 0, 0, "5s", NULL, "TIME",
-        "how long a statement may wait for a table's lock, and stall what queues behind it; 0: for "
-        "ever"},
-    {"retry-for", "PGSTRIDE_RETRY_FOR", NULL, OPTION_DURATION, FIELD(retry_for_ms), 0, 0, "5min",
-        NULL, "TIME", "how long to retry a migration that lost a race for a lock"},
-    {"statement-timeout", "PGSTRIDE_STATEMENT_TIMEOUT", NULL, OPTION_DURATION,
-        FIELD(statement_timeout_ms), 0, 0, "0", NULL, "TIME",
-        "how long a statement may run; 0: for ever"},
-    {"out-of-order", "PGSTRIDE_OUT_OF_ORDER", NULL, OPTION_CHOICE, FIELD(out_of_order), 0, 0,
-        "fail", "fail|apply|skip", "WHAT", "a pending migration older than an applied one"},
-    {"drift", "PGSTRIDE_DRIFT", NULL, OPTION_CHOICE, FIELD(drift), 0, 0, "fail", "fail|warn|ignore",
-        "WHAT", "an applied migration whose file was edited"},
-    {"if-ahead", "PGSTRIDE_IF_AHEAD", NULL, OPTION_CHOICE, FIELD(if_ahead), 0, 0, "ok", "ok|fail",
-        "WHAT", "a database that is newer than the folder"},
-    {"max-file-size", "PGSTRIDE_MAX_FILE_SIZE", NULL, OPTION_NUMBER, FIELD(max_file_mib), 1, 1024,
-        "64", NULL, "MIB", "the largest migration file"},
-    {"log-format", "PGSTRIDE_LOG_FORMAT", NULL, OPTION_CHOICE, FIELD(log_format), 0, 0, "auto",
-        "auto|text|json", "FORMAT", "auto: JSON lines where a platform reads them, else text"},
-    {"verbose", "PGSTRIDE_VERBOSE", NULL, OPTION_SWITCH, FIELD(is_verbose), 0, 0, "false", NULL,
-        NULL, "log more: the connection, each wait"},
-    {"slack-webhook-url", "PGSTRIDE_SLACK_WEBHOOK_URL", "SLACK_WEBHOOK_URL", OPTION_SECRET,
-        FIELD(slack_webhook_url), 0, 0, NULL, NULL, "URL", "post the result there"},
-    {"notify", "PGSTRIDE_NOTIFY", NULL, OPTION_CHOICE, FIELD(notify), 0, 0, "changes",
-        "changes|always|failure|never", "WHEN", "which results are posted; a failure is a change"},
-    {"format", "PGSTRIDE_FORMAT", NULL, OPTION_CHOICE, FIELD(format), 0, 0, "text", "text|json",
-        "FORMAT", "of the answer of status and version"},
-    {"all", NULL, NULL, OPTION_SWITCH, FIELD(is_all), 0, 0, "false", NULL, NULL,
-        "down: revert every migration"},
-    {"exit-code", "PGSTRIDE_EXIT_CODE", NULL, OPTION_SWITCH, FIELD(is_exit_code), 0, 0, "false",
-        NULL, NULL, "status: exit 1 when something is pending"},
-    {"prefetch", NULL, NULL, OPTION_NUMBER, FIELD(prefetch), 0, INT32_MAX, "10", NULL, "N",
-        "accepted for golang-migrate's sake; files are always read ahead"},
-    {"help", NULL, NULL, OPTION_SWITCH, FIELD(is_help), 0, 0, "false", NULL, NULL, "this text"},
-    {"version", NULL, NULL, OPTION_SWITCH, FIELD(is_version), 0, 0, "false", NULL, NULL,
-        "the program's version"},
-};
+#include "cli/options_table.h"
 
 static bool
 read_choice(const char *choices, const char *value, int *chosen)
@@ -103,10 +31,10 @@ read_choice(const char *choices, const char *value, int *chosen)
 static void
 put_aside(const struct option *option, struct config *config)
 {
-    if (option->offset == FIELD(path)) {
+    if (option->offset == offsetof(struct config, path)) {
         free(config->source);
         config->source = NULL;
-    } else if (option->offset == FIELD(source)) {
+    } else if (option->offset == offsetof(struct config, source)) {
         free(config->path);
         config->path = NULL;
     }
@@ -154,9 +82,9 @@ options_default(struct config *config)
     struct error ignored = ERROR_INIT;
 
     *config = (struct config){0};
-    for (size_t i = 0; i < ARRAY_LENGTH(OPTIONS); i++) {
-        if (OPTIONS[i].standard != NULL &&
-            !set_value(&OPTIONS[i], OPTIONS[i].standard, config, &ignored))
+    for (size_t i = 0; option_at(i) != NULL; i++) {
+        const struct option *option = option_at(i);
+        if (option->standard != NULL && !set_value(option, option->standard, config, &ignored))
             abort(); /* a row of the table is wrong */
     }
 }
@@ -243,14 +171,14 @@ is_known_variable(const char *name, size_t size)
     /* Kubernetes gives every container of a namespace the addresses of its services. */
     if (strncmp(name, "PGSTRIDE_SERVICE_", 17) == 0 || strncmp(name, "PGSTRIDE_PORT", 13) == 0)
         return true;
-    for (size_t i = 0; i < ARRAY_LENGTH(OPTIONS); i++) {
-        const char *known = OPTIONS[i].environment;
+    for (size_t i = 0; option_at(i) != NULL; i++) {
+        const char *known = option_at(i)->environment;
         size_t known_size = known != NULL ? strlen(known) : 0;
         if (known == NULL || known_size > size || strncmp(known, name, known_size) != 0)
             continue;
         if (known_size == size)
             return true;
-        if (OPTIONS[i].type == OPTION_SECRET && size == known_size + strlen(FILE_END) &&
+        if (option_at(i)->type == OPTION_SECRET && size == known_size + strlen(FILE_END) &&
             strncmp(name + known_size, FILE_END, strlen(FILE_END)) == 0)
             return true;
     }
@@ -271,30 +199,62 @@ check_variables(char *const environment[], struct error *err)
     return true;
 }
 
-static const struct option *
-find_option(const char *name, size_t size)
+static bool
+is_flag(const char *word)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(OPTIONS); i++) {
-        if (strlen(OPTIONS[i].name) == size && strncmp(OPTIONS[i].name, name, size) == 0)
-            return &OPTIONS[i];
+    return word[0] == '-' && word[1] != '\0';
+}
+
+static const char *
+flag_name(const char *flag)
+{
+    return flag + (flag[1] == '-' ? 2 : 1);
+}
+
+static bool
+takes_next(const char *flag)
+{
+    const char *name = flag_name(flag);
+    size_t size = strcspn(name, "=");
+    const struct option *option = option_find_any(name, size);
+
+    return option != NULL && option->type != OPTION_SWITCH && name[size] == '\0';
+}
+
+/* The command may stand behind options, and says what they mean: look for it first. */
+static const char *
+find_command_word(int argc, char *const argv[])
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--") == 0)
+            return i + 1 < argc ? argv[i + 1] : NULL;
+        if (!is_flag(argv[i]))
+            return argv[i];
+        i += takes_next(argv[i]);
     }
     return NULL;
 }
 
 /* One flag, and its value from `next` when it does not carry it. */
 static bool
-read_flag(const char *flag,
+read_flag(const char *command,
+    const char *flag,
     const char *next,
     struct config *config,
     bool *is_next_used,
     struct error *err)
 {
-    const char *name = flag + (flag[1] == '-' ? 2 : 1);
+    const char *name = flag_name(flag);
     size_t size = strcspn(name, "=");
     const char *value = name[size] == '=' ? name + size + 1 : NULL;
-    const struct option *option = find_option(name, size);
+    const struct option *option = option_find(command, name, size);
 
     *is_next_used = false;
+    if (option == NULL && option_find_any(name, size) != NULL) {
+        *is_next_used = takes_next(flag);
+        error_set(err, ERROR_USAGE, "--%.*s is an option of another command", (int)size, name);
+        return error_hint(err, "pgstride --help lists them.");
+    }
     if (option == NULL) {
         size = strcspn(name, "=:"); /* a URL that went astray is not shown */
         error_set(err, ERROR_USAGE, "unknown option --%.*s", (int)(size < 60 ? size : 60), name);
@@ -344,19 +304,20 @@ read_arguments(int argc,
     struct command_line *line,
     struct error *first)
 {
+    const char *command = find_command_word(argc, argv);
     bool is_words_only = false;
 
     for (int i = 1; i < argc; i++) {
         struct error err = ERROR_INIT;
         bool is_next_used = false;
-        bool is_flag = !is_words_only && argv[i][0] == '-' && argv[i][1] != '\0';
+        bool is_option = !is_words_only && is_flag(argv[i]);
         const char *next = i + 1 < argc ? argv[i + 1] : NULL;
-        if (is_flag && strcmp(argv[i], "--") == 0) {
+        if (is_option && strcmp(argv[i], "--") == 0) {
             is_words_only = true;
             continue;
         }
-        bool is_read = is_flag ? read_flag(argv[i], next, config, &is_next_used, &err)
-                               : add_word(argv[i], line, &err);
+        bool is_read = is_option ? read_flag(command, argv[i], next, config, &is_next_used, &err)
+                                 : add_word(argv[i], line, &err);
         if (!is_read)
             keep_first(first, &err);
         i += is_next_used;
@@ -377,8 +338,8 @@ options_read(int argc,
     *line = (struct command_line){0};
     if (!check_variables(environment, &next))
         keep_first(&first, &next);
-    for (size_t i = 0; i < ARRAY_LENGTH(OPTIONS); i++) {
-        if (!read_environment(&OPTIONS[i], environment, config, &next))
+    for (size_t i = 0; option_at(i) != NULL; i++) {
+        if (!read_environment(option_at(i), environment, config, &next))
             keep_first(&first, &next);
     }
     read_arguments(argc, argv, config, line, &first);
@@ -388,22 +349,31 @@ options_read(int argc,
     return false;
 }
 
+static void
+describe_option(const struct option *option, struct text *help)
+{
+    text_printf(help, "  --%s%s%s\n      %s", option->name, option->value != NULL ? " " : "",
+        option->value != NULL ? option->value : "", option->help);
+    if (option->choices != NULL)
+        text_printf(help, ": %s", option->choices);
+    if (option->standard != NULL && option->type != OPTION_SWITCH)
+        text_printf(help, " (default %s)", option->standard);
+    text_puts(help, "\n");
+    if (option->environment != NULL)
+        text_printf(help, "      %s%s%s%s\n", option->environment,
+            option->other_environment != NULL ? " " : "",
+            option->other_environment != NULL ? option->other_environment : "",
+            option->type == OPTION_SECRET ? ", each also as NAME_FILE" : "");
+}
+
 void
 options_describe(struct text *help)
 {
-    for (size_t i = 0; i < ARRAY_LENGTH(OPTIONS); i++) {
-        const struct option *option = &OPTIONS[i];
-        text_printf(help, "  --%s%s%s\n      %s", option->name, option->value != NULL ? " " : "",
-            option->value != NULL ? option->value : "", option->help);
-        if (option->choices != NULL)
-            text_printf(help, ": %s", option->choices);
-        if (option->standard != NULL && option->type != OPTION_SWITCH)
-            text_printf(help, " (default %s)", option->standard);
-        text_puts(help, "\n");
-        if (option->environment != NULL)
-            text_printf(help, "      %s%s%s%s%s\n", option->environment,
-                option->other_environment != NULL ? " " : "",
-                option->other_environment != NULL ? option->other_environment : "",
-                option->type == OPTION_SECRET ? ", each also as NAME_FILE" : "", "");
+    const char *command = NULL;
+
+    for (size_t i = 0; option_at(i) != NULL; i++) {
+        if (option_command(i) != command)
+            text_printf(help, "\noptions of %s alone:\n", command = option_command(i));
+        describe_option(option_at(i), help);
     }
 }

@@ -30,6 +30,9 @@ MUST_CHECK bool command_drop(const struct invocation *invocation, struct error *
 MUST_CHECK bool command_plan(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_status(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_version(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_verify(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_create(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_hash(const struct invocation *invocation, struct error *err);
 
 /* No more arguments than `most`. */
 MUST_CHECK bool command_check_arguments(

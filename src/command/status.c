@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "command/answer.h"
 #include "command/command.h"
 #include "command/narrator.h"
 #include "engine/state.h"
@@ -58,14 +59,12 @@ print_json(const struct state *state)
     puts(text);
 }
 
-/* A file's name in a terminal: no control character of it may act there. */
 static void
 print_name(const char *name, int width)
 {
     int shown = (int)utf8_count(name, strlen(name));
 
-    for (const char *at = name; *at != '\0'; at++)
-        putchar((unsigned char)*at < 0x20 || *at == 0x7F ? '?' : *at);
+    answer_print(name);
     printf("%*s", shown < width ? width - shown : 0, "");
 }
 

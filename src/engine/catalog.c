@@ -113,6 +113,14 @@ find_or_add(struct catalog *catalog, int64_t version)
     return migration;
 }
 
+char *
+catalog_near_miss(const char *name)
+{
+    return memory_printf("%s is left out: a migration's name is VERSION_TITLE.up.sql or "
+                         "VERSION_TITLE.down.sql, with a version of digits alone",
+        name);
+}
+
 static bool
 add_name(struct catalog *catalog, const char *name, struct error *err)
 {
@@ -125,9 +133,7 @@ add_name(struct catalog *catalog, const char *name, struct error *err)
     if (!catalog_match_name(name, &digits, &title_bytes, &direction, &is_near)) {
         if (is_near)
             *ARRAY_ADD(catalog->warnings, catalog->warnings_count, catalog->warnings_capacity) =
-                memory_printf("%s is left out: a migration's name is VERSION_TITLE.up.sql or "
-                              "VERSION_TITLE.down.sql, with a version of digits alone",
-                    name);
+                catalog_near_miss(name);
         return true;
     }
     if (!parse_version(name, digits, &version, err)) {
@@ -232,8 +238,8 @@ check_text(const char *name, const char *text, size_t size_bytes, struct error *
     return true;
 }
 
-static bool
-read_text(const struct folder *folder,
+bool
+catalog_read_text(const struct folder *folder,
     const char *name,
     size_t ceiling_bytes,
     char **content,
@@ -267,7 +273,7 @@ hash_file(struct catalog *catalog,
 
     if (file->name == NULL)
         return true;
-    if (!read_text(
+    if (!catalog_read_text(
             folder, file->name, catalog->file_ceiling_bytes, &content, &file->size_bytes, err))
         return false;
     digest_text(content, file->size_bytes, file->checksum);
@@ -278,9 +284,12 @@ hash_file(struct catalog *catalog,
     return true;
 }
 
-bool
-catalog_load(
-    const char *path, size_t file_ceiling_bytes, struct catalog **catalog, struct error *err)
+static bool
+load(const char *path,
+    size_t file_ceiling_bytes,
+    bool is_sum_checked,
+    struct catalog **catalog,
+    struct error *err)
 {
     AUTO_FOLDER struct folder *folder = NULL;
     AUTO_FILE_NAMES names = {0};
@@ -312,10 +321,24 @@ catalog_load(
             folder_has_folder(folder, down->name))
             return error_set(err, ERROR_INPUT, "%s is a folder, not a file", down->name);
     }
-    if (!atlas_sum_check(folder, &names, file_ceiling_bytes, err))
+    if (is_sum_checked && !atlas_sum_check(folder, &names, file_ceiling_bytes, err))
         return false;
     *catalog = TAKE(loaded);
     return true;
+}
+
+bool
+catalog_load(
+    const char *path, size_t file_ceiling_bytes, struct catalog **catalog, struct error *err)
+{
+    return load(path, file_ceiling_bytes, true, catalog, err);
+}
+
+bool
+catalog_load_unchecked(
+    const char *path, size_t file_ceiling_bytes, struct catalog **catalog, struct error *err)
+{
+    return load(path, file_ceiling_bytes, false, catalog, err);
 }
 
 const struct migration *
@@ -360,7 +383,8 @@ catalog_text(const struct catalog *catalog,
     }
     if (!folder_open(catalog->path, &folder, err))
         return false;
-    if (!read_text(folder, file->name, catalog->file_ceiling_bytes, &content, size_bytes, err))
+    if (!catalog_read_text(
+            folder, file->name, catalog->file_ceiling_bytes, &content, size_bytes, err))
         return false;
     digest_text(content, *size_bytes, checksum);
     if (strcmp(checksum, file->checksum) != 0) {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "adapter/digest.h"
+#include "adapter/files.h"
 #include "base/error.h"
 
 struct migration_file {
@@ -54,6 +55,21 @@ void catalog_release(struct catalog **catalog);
 MUST_CHECK bool catalog_load(
     const char *path, size_t file_ceiling_bytes, struct catalog **catalog, struct error *err);
 
+/* The same, whatever atlas.sum says: for who has looked at it already. */
+MUST_CHECK bool catalog_load_unchecked(
+    const char *path, size_t file_ceiling_bytes, struct catalog **catalog, struct error *err);
+
+/*
+ * Read a migration's file: UTF-8, without a byte-order mark. The caller frees `*content`.
+ * Errors   as above.
+ */
+MUST_CHECK bool catalog_read_text(const struct folder *folder,
+    const char *name,
+    size_t ceiling_bytes,
+    char **content,
+    size_t *size_bytes,
+    struct error *err);
+
 /* The migration of a version, or NULL. */
 const struct migration *catalog_find(const struct catalog *catalog, int64_t version);
 
@@ -88,5 +104,8 @@ bool catalog_match_name(const char *name,
     size_t *title_bytes,
     enum file_direction *direction,
     bool *is_near);
+
+/* What is said of a name that is near; the caller frees it. */
+char *catalog_near_miss(const char *name);
 
 #endif

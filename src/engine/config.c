@@ -20,6 +20,10 @@ config_done(struct config *config)
     free(config->role);
     free(config->method);
     free(config->name);
+    free(config->extension);
+    free(config->directory);
+    free(config->time_format);
+    free(config->time_zone);
     database_url_done(&config->url);
     *config = (struct config){0};
 }
@@ -41,9 +45,6 @@ has_libpq_environment(void)
 static bool
 finish_database(struct config *config, struct error *err)
 {
-    config->table = "schema_migrations";
-    config->url.statement_timeout_ms = -1;
-    secret_add(getenv("PGPASSWORD"));
     if (config->database == NULL) {
         if (has_libpq_environment())
             return true;
@@ -53,7 +54,6 @@ finish_database(struct config *config, struct error *err)
             "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full.");
     }
 
-    secret_add(config->database);
     if (!database_url_parse(config->database, &config->url, err))
         return false;
     if (config->url.table != NULL)
@@ -78,6 +78,7 @@ finish_path(struct config *config, struct error *err)
             return error_set(err, ERROR_USAGE, "--source takes file://DIR alone");
         config->path = memory_string(config->source + strlen(SCHEME));
     }
+    config->is_path_given = config->path != NULL;
     if (config->path == NULL)
         config->path =
             memory_string(file_is_folder("/migrations") ? "/migrations" : "./migrations");
@@ -85,10 +86,14 @@ finish_path(struct config *config, struct error *err)
 }
 
 bool
-config_finish(struct config *config, struct error *err)
+config_finish(struct config *config, bool is_database_needed, struct error *err)
 {
+    config->table = "schema_migrations";
+    config->url.statement_timeout_ms = -1;
     secret_add(config->slack_webhook_url);
+    secret_add(config->database);
+    secret_add(getenv("PGPASSWORD"));
     if (config->slack_webhook_url != NULL && !http_url_check(config->slack_webhook_url, err))
         return error_prefix(err, "--slack-webhook-url");
-    return finish_path(config, err) && finish_database(config, err);
+    return finish_path(config, err) && (!is_database_needed || finish_database(config, err));
 }

@@ -39,11 +39,19 @@ struct config {
     bool is_all;       /* down: every migration */
     bool is_forced;    /* drop: without asking */
     bool is_exit_code; /* status: 1 when something is pending */
+    bool is_offline;   /* verify: without a database */
+    char *extension;   /* create, as the rest of these: golang-migrate's -ext */
+    char *directory;   /* NULL: see is_path_given */
+    char *time_format; /* "unix", "unixNano" or a layout of Go's; NULL: as YYYYMMDDHHMMSS */
+    char *time_zone;
+    int64_t digits; /* of a sequential version */
+    bool is_sequential;
     bool is_verbose;
     bool is_help;
     bool is_version;
 
     /* What config_finish makes of it. */
+    bool is_path_given; /* `path` is not the one that is taken where none is named */
     struct database_url url;
     const char *table; /* schema_migrations unless the URL says otherwise */
 };
@@ -52,11 +60,13 @@ void config_done(struct config *config);
 #define AUTO_CONFIG __attribute__((cleanup(config_done))) struct config
 
 /*
- * Validate what was given, and find what was not: the migrations folder, the
- * database URL. Secrets are remembered, so that no message can show them.
+ * Validate what was given, and find what was not: the migrations folder, and
+ * for a command that needs one the database URL. Secrets are remembered, so
+ * that no message can show them.
  *
  * Errors   ERROR_USAGE: no database, a bad URL, a webhook that is not https.
  */
-MUST_CHECK bool config_finish(struct config *config, struct error *err);
+MUST_CHECK bool config_finish(
+    struct config *config, bool is_database_needed, struct error *err);
 
 #endif
