@@ -139,7 +139,8 @@ write_pair(
     const char *folder, const char *up, const char *down, size_t ceiling_bytes, struct error *err)
 {
     AUTO_ATLAS_SUM sum = {0};
-    AUTO_STRING char *sum_file = NULL;
+    AUTO_STRING char *sum_path = NULL;
+    AUTO_STRING char *sum_shown = join_path(folder, ATLAS_SUM_NAME);
 
     if (!folder_make(folder, err))
         return false;
@@ -150,14 +151,14 @@ write_pair(
         return false;
     }
     if (atlas_sum_exists(folder) &&
-        !atlas_sum_update(folder, ceiling_bytes, &sum, &sum_file, err)) {
+        !atlas_sum_update(folder, ceiling_bytes, &sum, &sum_path, err)) {
         file_remove(up);
         file_remove(down);
         return false;
     }
     printf("%s\n%s\n", up, down);
-    if (sum_file != NULL)
-        puts(sum_file);
+    if (sum_path != NULL)
+        puts(sum_shown);
     return true;
 }
 

@@ -10,12 +10,14 @@ import urllib.parse
 from support.harness import Case, binary
 
 URL = "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full"
-COMMANDS = "The commands are up, status and version; pgstride --help says more."
+COMMANDS = ("The commands are up, status, version, verify, create and hash; pgstride --help says"
+            " more.")
 OPTIONS = (
     "database path source wait-timeout lock-timeout ddl-lock-timeout retry-for statement-timeout"
     " out-of-order drift if-ahead max-file-size log-format verbose slack-webhook-url notify format"
-    " exit-code prefetch help version"
+    " offline exit-code prefetch help version"
 ).split()
+CREATE_OPTIONS = "ext dir seq digits format tz".split()
 ESCAPES = (
     "Write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25, a space as %20, [ as %5B and"
     " ] as %5D; or leave the password out of the URL and give it in PGPASSWORD."
@@ -42,11 +44,13 @@ class Help(UsageCase):
     def test_it_names_every_command_option_and_variable(self):
         result = self.run_pgstride("--help")
         self.assertEqual((0, ""), (result.status, result.stderr))
-        self.assertEqual(OPTIONS, re.findall(r"^  --([a-z-]+)", result.stdout, re.M))
-        self.assertEqual(["up", "status", "version"], re.findall(
-            r"^  ([a-z]+)(?: \[N\])?  +[a-z]", result.stdout, re.M))
+        self.assertEqual(OPTIONS + CREATE_OPTIONS,
+                         re.findall(r"^  --([a-z-]+)", result.stdout, re.M))
+        self.assertEqual(
+            ["up", "status", "version", "verify", "create", "hash"],
+            re.findall(r"^  ([a-z]+)(?: \[N\]| NAME)?  +[a-z]", result.stdout, re.M))
         variables = set(re.findall(r"\bPGSTRIDE_[A-Z_]+", result.stdout))
-        self.assertEqual({"PGSTRIDE_" + name.upper().replace("-", "_") for name in OPTIONS}
+        self.assertEqual({"PGSTRIDE_" + name.upper().replace("-", "_") for name in OPTIONS + CREATE_OPTIONS}
                          - {"PGSTRIDE_PREFETCH", "PGSTRIDE_HELP", "PGSTRIDE_VERSION"}, variables)
         self.assertIn("PGSTRIDE_DATABASE DATABASE_URL MIGRATION_DB, each also as NAME_FILE\n",
                       result.stdout)
@@ -98,6 +102,10 @@ class Refused(UsageCase):
             (("--lock-time", "1s"), "unknown option --lock-time", "pgstride --help lists them."),
             (("--", "--help"), 'unknown command "--help"', COMMANDS),
             (("--database",), "--database needs a value", None),
+            (("--seq", "status"), "--seq is an option of another command",
+             "pgstride --help lists them."),
+            (("--digits", "3", "version"), "--digits is an option of another command",
+             "pgstride --help lists them."),
             (("status", "one", "--database", NOWHERE), 'unexpected argument "one"',
              "Usage: pgstride status"),
             (("version", "one", "--database", NOWHERE), 'unexpected argument "one"',

@@ -58,6 +58,60 @@ a_jitter_stays_below_its_limit_and_comes_everywhere(UNUSED void **state)
     assert_int_equal(clock_jitter(1), 0);
 }
 
+static void
+a_moment_has_another_hour_in_another_zone(UNUSED void **state)
+{
+    static const struct {
+        const char *zone;
+        int64_t unix_s;
+        int year_day;
+        int hour;
+    } TABLE[] = {
+        {"UTC", 1680674828, 94, 6},
+        {"Europe/Berlin", 1680674828, 94, 8},
+        {"Europe/Berlin", 1672531200, 0, 1}, /* winter */
+        {"Pacific/Kiritimati", 1680674828, 94, 20},
+        {"America/Los_Angeles", 1680674828, 93, 23},
+        {"UTC", 1680674828, 94, 6},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(TABLE); i++) {
+        struct error err = ERROR_INIT;
+        struct tm local = {0};
+
+        if (!clock_in_zone(TABLE[i].unix_s, TABLE[i].zone, &local, &err))
+            fail_msg("%s: %s", TABLE[i].zone, err.message);
+        assert_int_equal(local.tm_hour, TABLE[i].hour);
+        assert_int_equal(local.tm_yday, TABLE[i].year_day);
+    }
+}
+
+static void
+a_zone_without_data_is_refused(UNUSED void **state)
+{
+    static const struct {
+        const char *zone;
+        const char *message;
+    } TABLE[] = {
+        {"", "\"\" is no time zone's name"},
+        {"/etc/localtime", "\"/etc/localtime\" is no time zone's name"},
+        {"../zoneinfo/UTC", "\"../zoneinfo/UTC\" is no time zone's name"},
+        {"Mars", "there are no data of the time zone \"Mars\" on this system"},
+        {"Europe", "there are no data of the time zone \"Europe\" on this system"},
+        {"zone.tab", "there are no data of the time zone \"zone.tab\" on this system"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(TABLE); i++) {
+        struct error err = ERROR_INIT;
+        struct tm local = {.tm_hour = 77};
+
+        assert_false(clock_in_zone(0, TABLE[i].zone, &local, &err));
+        assert_int_equal(err.kind, ERROR_USAGE);
+        assert_string_equal(err.message, TABLE[i].message);
+        assert_int_equal(local.tm_hour, 77);
+    }
+}
+
 int
 main(void)
 {
@@ -65,6 +119,8 @@ main(void)
         cmocka_unit_test(a_moment_is_written_in_utc_with_milliseconds),
         cmocka_unit_test(time_goes_forward),
         cmocka_unit_test(a_jitter_stays_below_its_limit_and_comes_everywhere),
+        cmocka_unit_test(a_moment_has_another_hour_in_another_zone),
+        cmocka_unit_test(a_zone_without_data_is_refused),
     };
 
     return RUN_TESTS(tests);

@@ -75,6 +75,28 @@ line_ends_do_not_make_another_migration(UNUSED void **state)
     }
 }
 
+/* Raw bytes, asked on the way and at the end. */
+static void
+a_sum_grows_and_is_told_in_base64(UNUSED void **state)
+{
+    AUTO_DIGEST struct digest *digest = digest_new();
+    char base64[DIGEST_BASE64_BYTES];
+
+    digest_base64(digest, base64);
+    assert_string_equal(base64, "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+    digest_add(digest, "ab", 2);
+    digest_base64(digest, base64);
+    assert_string_equal(base64, "+44g/C5MPySMYMOb1lLzwTRymLuXe4tNWQO4UFViBgM=");
+    digest_add(digest, "c", 1);
+    digest_base64(digest, base64);
+    assert_string_equal(base64, "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+    digest_base64(digest, base64);
+    assert_string_equal(base64, "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+    digest_add(digest, "\r\n", 2);
+    digest_base64(digest, base64);
+    assert_string_not_equal(base64, "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=");
+}
+
 /* The check value of CRC-32/ISO-HDLC, and well-known others. */
 static void
 a_crc_is_that_of_ieee_802_3(UNUSED void **state)
@@ -104,6 +126,7 @@ main(void)
         cmocka_unit_test(a_text_is_hashed_with_sha_256),
         cmocka_unit_test(a_million_letters_are_hashed),
         cmocka_unit_test(line_ends_do_not_make_another_migration),
+        cmocka_unit_test(a_sum_grows_and_is_told_in_base64),
         cmocka_unit_test(a_crc_is_that_of_ieee_802_3),
     };
 

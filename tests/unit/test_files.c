@@ -241,6 +241,109 @@ closing_nothing_is_allowed(UNUSED void **state)
     assert_null(folder);
 }
 
+static void
+a_file_is_replaced_whole_with_its_rights(UNUSED void **state)
+{
+    AUTO_SCRATCH char *path = scratch_new();
+    AUTO_STRING char *file = memory_printf("%s/a", path);
+    AUTO_STRING char *link = memory_printf("%s/link", path);
+    AUTO_STRING char *text = NULL;
+    AUTO_FOLDER struct folder *folder = NULL;
+    struct error err = ERROR_INIT;
+    struct stat status;
+    size_t size = 0;
+    mode_t mask = umask(027);
+
+    assert_true(file_replace(file, "one", 3, &err));
+    umask(mask);
+    assert_int_equal(stat(file, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0640);
+    scratch_link(path, "link", "a");
+    assert_int_equal(chmod(file, 0604), 0);
+    assert_true(file_replace(link, "second", 6, &err));
+    assert_int_equal(stat(file, &status), 0);
+    assert_int_equal(status.st_mode & 0777, 0604);
+    assert_int_equal(lstat(link, &status), 0);
+    assert_true(S_ISLNK(status.st_mode));
+    assert_true(folder_open(path, &folder, &err));
+    assert_true(folder_read(folder, "a", CEILING, &text, &size, &err));
+    assert_string_equal(text, "second");
+    assert_int_equal(err.kind, ERROR_NONE);
+}
+
+/* What is not replaced leaves nothing beside it: scratch_remove counts on it. */
+static void
+a_file_that_cannot_be_replaced_stays(UNUSED void **state)
+{
+    AUTO_SCRATCH char *path = scratch_new();
+    AUTO_STRING char *folder = memory_printf("%s/folder", path);
+    AUTO_STRING char *below = memory_printf("%s/none/a", path);
+    AUTO_STRING char *no_file = memory_printf("cannot write %s: Is a directory", folder);
+    AUTO_STRING char *no_folder =
+        memory_printf("cannot write %s: No such file or directory", below);
+    struct error err = ERROR_INIT;
+    size_t names = 0;
+
+    scratch_put_folder(path, "folder");
+    assert_false(file_replace(folder, "one", 3, &err));
+    assert_int_equal(err.kind, ERROR_SYSTEM);
+    assert_string_equal(err.message, no_file);
+    assert_false(file_replace(below, "one", 3, &err));
+    assert_string_equal(err.message, no_folder);
+
+    DIR *stream = opendir(path);
+    while (readdir(stream) != NULL)
+        names++;
+    closedir(stream);
+    assert_int_equal(names, 3); /* ., .. and folder */
+}
+
+static void
+a_file_is_created_where_there_is_none(UNUSED void **state)
+{
+    AUTO_SCRATCH char *path = scratch_new();
+    AUTO_STRING char *file = memory_printf("%s/a", path);
+    AUTO_STRING char *message = memory_printf("cannot create %s: File exists", file);
+    struct error err = ERROR_INIT;
+
+    assert_false(file_exists(file));
+    assert_true(file_create(file, &err));
+    assert_true(file_exists(file));
+    assert_false(file_create(file, &err));
+    assert_string_equal(err.message, message);
+    file_remove(file);
+    scratch_link(path, "a", "nothing");
+    assert_true(file_exists(file));
+    assert_false(file_create(file, &err));
+}
+
+static void
+folders_are_made_with_those_above(UNUSED void **state)
+{
+    AUTO_SCRATCH char *path = scratch_new();
+    AUTO_STRING char *deep = memory_printf("%s/a//b/", path);
+    AUTO_STRING char *above = memory_printf("%s/a", path);
+    AUTO_STRING char *through = memory_printf("%s/file/b", path);
+    AUTO_STRING char *file = memory_printf("%s/file", path);
+    AUTO_STRING char *no_folder = memory_printf("cannot make the folder %s: Not a directory", file);
+    AUTO_STRING char *none = memory_printf("cannot make the folder %s: Not a directory", through);
+    struct error err = ERROR_INIT;
+
+    assert_true(folder_make(deep, &err));
+    assert_true(file_is_folder(deep));
+    assert_true(folder_make(deep, &err));
+    assert_true(folder_make("/", &err));
+    assert_true(folder_make(".", &err));
+    assert_int_equal(err.kind, ERROR_NONE);
+    scratch_put(path, "file", "");
+    assert_false(folder_make(file, &err));
+    assert_string_equal(err.message, no_folder);
+    assert_false(folder_make(through, &err));
+    assert_string_equal(err.message, none);
+    assert_int_equal(rmdir(deep), 0);
+    assert_int_equal(rmdir(above), 0);
+}
+
 int
 main(void)
 {
@@ -254,6 +357,10 @@ main(void)
         cmocka_unit_test(a_file_that_does_not_know_its_size_is_read_too),
         cmocka_unit_test(a_folder_is_told_from_a_file),
         cmocka_unit_test(closing_nothing_is_allowed),
+        cmocka_unit_test(a_file_is_replaced_whole_with_its_rights),
+        cmocka_unit_test(a_file_that_cannot_be_replaced_stays),
+        cmocka_unit_test(a_file_is_created_where_there_is_none),
+        cmocka_unit_test(folders_are_made_with_those_above),
     };
 
     return RUN_TESTS(tests);

@@ -34,10 +34,17 @@ static const struct {
     {"log", INT, offsetof(struct config, log_format)},
     {"notify", INT, offsetof(struct config, notify)},
     {"format", INT, offsetof(struct config, format)},
+    {"offline", BOOLEAN, offsetof(struct config, is_offline)},
     {"exit_code", BOOLEAN, offsetof(struct config, is_exit_code)},
     {"verbose", BOOLEAN, offsetof(struct config, is_verbose)},
     {"help", BOOLEAN, offsetof(struct config, is_help)},
     {"version", BOOLEAN, offsetof(struct config, is_version)},
+    {"ext", STRING, offsetof(struct config, extension)},
+    {"dir", STRING, offsetof(struct config, directory)},
+    {"seq", BOOLEAN, offsetof(struct config, is_sequential)},
+    {"digits", INT64, offsetof(struct config, digits)},
+    {"time_format", STRING, offsetof(struct config, time_format)},
+    {"tz", STRING, offsetof(struct config, time_zone)},
 };
 
 static void
@@ -159,7 +166,8 @@ every_option_has_its_default(UNUSED void **state)
     assert_string_equal(text_string(&text),
         "database=none path=none source=none slack=none wait_ms=60000 lock_ms=300000 ddl_ms=5000 "
         "statement_ms=0 retry_ms=300000 file_mib=64 prefetch=10 out_of_order=0 drift=0 if_ahead=0 "
-        "log=0 notify=0 format=0 exit_code=false verbose=false help=false version=false");
+        "log=0 notify=0 format=0 offline=false exit_code=false verbose=false help=false "
+        "version=false ext=sql dir=none seq=false digits=6 time_format=none tz=UTC");
 }
 
 static void
@@ -186,6 +194,16 @@ flags_stand_anywhere_with_one_dash_or_two(UNUSED void **state)
             .expected = "out_of_order=2 drift=2 if_ahead=1 log=2 notify=3 format=1: status"},
         {.arguments = {"--verbose=false", "--exit-code=on", "--max-file-size=1024", "status"},
             .expected = "file_mib=1024 exit_code=true: status"},
+        /* What create has for itself, wherever the command stands. */
+        {.arguments = {"create", "-ext", "txt", "-dir", "db", "-seq", "-digits", "4", "name"},
+            .expected = "ext=txt dir=db seq=true digits=4: create name"},
+        {.arguments = {"-format", "unix", "-tz", "Europe/Berlin", "create", "name"},
+            .expected = "time_format=unix tz=Europe/Berlin: create name"},
+        {.arguments = {"create", "name", "--format=2006"},
+            .expected = "time_format=2006: create name"},
+        {.arguments = {"--path", "create", "--format", "json", "status"},
+            .expected = "path=create format=1: status"},
+        {.arguments = {"--format=json", "--", "create"}, .expected = "time_format=json: create"},
         {.arguments = {"--help"}, .expected = "help=true: none"},
         {.arguments = {"-version"}, .expected = "version=true: none"},
         {.arguments = {"--slack-webhook-url", "https://h/x"},
@@ -278,6 +296,18 @@ what_is_not_understood_is_refused(UNUSED void **state)
             .message = "--max-file-size: \"1025\" is not a whole number from 1 to 1024"},
         {.arguments = {"--verbose=maybe"},
             .message = "--verbose: \"maybe\" is neither true nor false"},
+        {.arguments = {"up", "--seq"},
+            .message = "--seq is an option of another command",
+            .hint = LISTS},
+        {.arguments = {"--digits", "3", "up"},
+            .message = "--digits is an option of another command",
+            .hint = LISTS},
+        {.arguments = {"--format", "unix", "status"},
+            .message = "--format: \"unix\" is none of text|json"},
+        {.arguments = {"--format", "unix"}, .message = "--format: \"unix\" is none of text|json"},
+        {.arguments = {"create", "--digits=0"},
+            .message = "--digits: \"0\" is not a whole number from 1 to 19"},
+        {.arguments = {"create", "--format="}, .message = "--format: the value is empty"},
         {.arguments = {"x", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
             .message = "too many arguments"},
         {.environment = {"PGSTRIDE_DRIFT=perhaps"},
