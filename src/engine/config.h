@@ -66,7 +66,6 @@ void config_done(struct config *config);
  *
  * Errors   ERROR_USAGE: no database, a bad URL, a webhook that is not https.
  */
-MUST_CHECK bool config_finish(
-    struct config *config, bool is_database_needed, struct error *err);
+MUST_CHECK bool config_finish(struct config *config, bool is_database_needed, struct error *err);
 
 #endif

@@ -390,6 +390,7 @@ an_error_shows_its_place_as_far_as_it_is_known(UNUSED void **state)
         {{.message = "no"}, "no"},
         {{.message = "no", .sqlstate = "42703"}, "no (42703)"},
         {{.message = "no", .file = "1_a.up.sql"}, "1_a.up.sql: no"},
+        {{.message = "no", .file = "atlas.sum", .line = 3}, "atlas.sum:3: no"},
         {{.message = "no", .file = "1_a.up.sql", .line = 4, .column = 2, .source = "a b"},
             "1_a.up.sql:4:2: no\n4 | a b"},
         {{.message = "no",
