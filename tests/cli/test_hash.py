@@ -2,6 +2,7 @@
 """`hash`: atlas.sum, whole or not at all; and what a folder that it does not fit gets."""
 
 import os
+import socket
 
 from cli.folder_case import ANEW, ATLAS, ATLAS_SUM, HASH, MEANT, FolderCase
 
@@ -136,6 +137,22 @@ class Checked(FolderCase):
         )
         for changed, message in table:
             self.assert_refused_by_all(self.folder(changed), message, MEANT)
+
+    def test_nobody_is_asked_before(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            url = f"postgres://u:p@127.0.0.1:{server.getsockname()[1]}/db"
+            options = ("--database", url, "--wait-timeout", "0", "--path")
+            wrong = self.folder({**ATLAS, "1_a.up.sql": "edited", "atlas.sum": ATLAS_SUM})
+            right = self.folder({**ATLAS, "atlas.sum": ATLAS_SUM})
+            server.setblocking(False)
+            for command in ("up", "status"):
+                with self.subTest(command):
+                    self.assertEqual(1, self.run_pgstride(command, *options, wrong).status)
+                    self.assertRaises(BlockingIOError, server.accept)
+            server.settimeout(20)
+            process = self.start_pgstride("up", *options, right)
+            server.accept()[0].close()
+            self.assertEqual(1, self.finish(process).status)
 
     def test_a_sum_that_is_none(self):
         head = ATLAS_SUM.splitlines()[0]

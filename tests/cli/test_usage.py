@@ -118,6 +118,8 @@ class Refused(UsageCase):
     def test_bad_arguments_of_up(self):
         table = (
             (("up", "--nonsense"), "unknown option --nonsense", "pgstride --help lists them."),
+            (("--digits", "3", "up"), "--digits is an option of another command",
+             "pgstride --help lists them."),
             (("up", "1", "2"), 'unexpected argument "2"', "Usage: pgstride up [N]"),
             (("up", "0"), 'up: "0" is not a whole number from 1 to 2147483647', None),
             (("up", "two"), 'up: "two" is not a whole number from 1 to 2147483647', None),
