@@ -9,56 +9,9 @@
 #include "adapter/signals.h"
 #include "base/memory.h"
 #include "base/secret.h"
+#include "cli/commands.h"
 #include "cli/options.h"
-#include "command/command.h"
 #include "command/narrator.h"
-
-enum need {
-    NEED_DATABASE,
-    NEED_DATABASE_ONLINE, /* but with --offline */
-    NEED_FOLDER,          /* no database at all */
-};
-
-struct command {
-    const char *name;
-    const char *usage;
-    const char *help;
-    bool (*run)(const struct invocation *invocation, struct error *err);
-    enum need need;
-    bool is_answer; /* prints an answer on stdout: its log goes to stderr */
-};
-
-static const struct command COMMANDS[] = {
-    {"up", "up [N]", "apply all pending migrations, or the next N", command_up, NEED_DATABASE,
-        false},
-    {"down", "down N", "revert the last N migrations, or with --all every one", command_down,
-        NEED_DATABASE, false},
-    {"goto", "goto V", "go up or down to version V", command_goto, NEED_DATABASE, false},
-    {"plan", "plan", "show what up would do, or down N, or goto V", command_plan, NEED_DATABASE,
-        true},
-    {"status", "status", "list every migration: applied, pending, missing, changed", command_status,
-        NEED_DATABASE, true},
-    {"version", "version", "print the current version", command_version, NEED_DATABASE, true},
-    {"force", "force V", "set the version and run nothing; -1: none", command_force, NEED_DATABASE,
-        true},
-    {"baseline", "baseline V", "adopt a database that has the schema of version V",
-        command_baseline, NEED_DATABASE, true},
-    {"drop", "drop -f", "drop every table of the schema", command_drop, NEED_DATABASE, true},
-    {"verify", "verify", "check names, pairs, files, atlas.sum, and what is applied",
-        command_verify, NEED_DATABASE_ONLINE, true},
-    {"create", "create NAME", "write a new pair of empty files", command_create, NEED_FOLDER, true},
-    {"hash", "hash", "write atlas.sum, the folder's checksums", command_hash, NEED_FOLDER, true},
-};
-
-static const struct command *
-find_command(const char *name)
-{
-    for (size_t i = 0; name != NULL && i < ARRAY_LENGTH(COMMANDS); i++) {
-        if (strcmp(COMMANDS[i].name, name) == 0)
-            return &COMMANDS[i];
-    }
-    return NULL;
-}
 
 static void
 print_help(void)
@@ -68,15 +21,27 @@ print_help(void)
     text_puts(&help, "pgstride " PGSTRIDE_VERSION ": applies PostgreSQL schema migrations as a "
                      "container job\n\n"
                      "usage: pgstride [options] COMMAND [arguments]\n\ncommands:\n");
-    for (size_t i = 0; i < ARRAY_LENGTH(COMMANDS); i++)
-        text_printf(&help, "  %-12s %s\n", COMMANDS[i].usage, COMMANDS[i].help);
-    text_puts(&help, "\noptions (one dash or two; a flag beats the environment; TIME is 500ms, 5s, "
+    for (size_t i = 0; command_at(i) != NULL; i++)
+        text_printf(&help, "  %-12s %s\n", command_at(i)->usage, command_at(i)->help);
+    text_puts(&help, "\npgstride COMMAND --help says more of one.\n"
+                     "\noptions (one dash or two; a flag beats the environment; TIME is 500ms, 5s, "
                      "2min, 1h):\n");
     options_describe(&help);
     text_puts(&help, "\nExit status: 0 when the database is at the wanted version, 1 for anything "
                      "else.\n\n"
                      "example:\n"
                      "  DATABASE_URL=postgres://app:secret@db:5432/company pgstride up\n");
+    fputs(text_string(&help), stdout);
+}
+
+static void
+print_command_help(const struct command *command)
+{
+    AUTO_TEXT help = TEXT_INIT;
+
+    text_printf(&help, "usage: pgstride [options] %s\n\n%s\n", command->usage, command->details);
+    options_describe_command(command->name, &help);
+    text_puts(&help, "\nThe options that every command has: pgstride --help\n");
     fputs(text_string(&help), stdout);
 }
 
@@ -99,9 +64,9 @@ fail_command(const char *name, struct error *err)
 {
     AUTO_TEXT names = TEXT_INIT;
 
-    for (size_t i = 0; i < ARRAY_LENGTH(COMMANDS); i++) {
-        const char *before = i + 1 == ARRAY_LENGTH(COMMANDS) ? " and " : ", ";
-        text_printf(&names, "%s%s", i > 0 ? before : "", COMMANDS[i].name);
+    for (size_t i = 0; command_at(i) != NULL; i++) {
+        const char *before = command_at(i + 1) == NULL ? " and " : ", ";
+        text_printf(&names, "%s%s", i > 0 ? before : "", command_at(i)->name);
     }
     if (name == NULL)
         error_set(err, ERROR_USAGE, "no command was given");
@@ -135,6 +100,43 @@ run_command(const struct command *command,
     return command->run(&invocation, err);
 }
 
+/*
+ * The first Go job's spelling: -method up, -method write -name X. There is no schema
+ * to compare, so write makes an empty pair.
+ */
+static bool
+read_method(const struct config *config, struct command_line *line, struct error *err)
+{
+    if (config->method == NULL)
+        return true;
+    if (line->command != NULL) {
+        error_set(err, ERROR_USAGE, "both a command and --method were given");
+        return error_hint(err, "Leave --method out.");
+    }
+    if (strcmp(config->method, "up") == 0) {
+        line->command = "up";
+        return true;
+    }
+    if (strcmp(config->method, "write") != 0)
+        return error_set(err, ERROR_USAGE, "--method: \"%.60s\" is none of up|write",
+            config->method);
+    if (config->name == NULL)
+        return error_set(err, ERROR_USAGE, "--method write needs --name NAME");
+    line->command = "create";
+    line->arguments[line->arguments_count++] = config->name;
+    return true;
+}
+
+/* pgstride help [COMMAND]: as --help. */
+static void
+read_help(struct config *config, struct command_line *line)
+{
+    if (line->command == NULL || strcmp(line->command, "help") != 0)
+        return;
+    config->is_help = true;
+    line->command = line->arguments_count > 0 ? line->arguments[0] : NULL;
+}
+
 /* The answer must have reached its reader: a full disk is a failure. */
 static bool
 flush_answer(struct error *err)
@@ -156,17 +158,21 @@ cli_run(int argc, char *argv[], char *environment[])
     platform_detect(&platform);
     options_default(&config);
     bool is_read = options_read(argc, argv, environment, &config, &line, &err);
-    const struct command *command = find_command(line.command);
+    is_read = is_read && read_method(&config, &line, &err);
+    read_help(&config, &line);
+    const struct command *command = command_find(line.command);
     AUTO_JSON json_t *labels = platform.is_cloud_run ? platform_labels(&platform) : NULL;
     struct log log = {
-        .descriptor = command != NULL && !command->is_answer ? STDOUT_FILENO : STDERR_FILENO,
+        .descriptor = command != NULL && command->output != OUTPUT_ANSWER ? STDOUT_FILENO : STDERR_FILENO,
         .is_json = is_json_wanted(config.log_format, &platform),
         .is_verbose = config.is_verbose,
         .labels = labels,
     };
 
     bool is_good = is_read || config.is_help || config.is_version;
-    if (config.is_help)
+    if (config.is_help && command != NULL)
+        print_command_help(command);
+    else if (config.is_help)
         print_help();
     else if (config.is_version)
         puts("pgstride " PGSTRIDE_VERSION);
@@ -174,7 +180,7 @@ cli_run(int argc, char *argv[], char *environment[])
         is_good = run_command(command, &config, &line, &log, &platform, &err);
     is_good = flush_answer(&err) && is_good;
     if (!is_good && err.kind != ERROR_NONE)
-        narrate_failure(&log, command != NULL && !command->is_answer, &err);
+        narrate_failure(&log, command != NULL && command->output == OUTPUT_RUN, &err);
     secret_forget_all();
     return is_good ? 0 : 1;
 }

@@ -202,7 +202,8 @@ check_variables(char *const environment[], struct error *err)
 static bool
 is_flag(const char *word)
 {
-    return word[0] == '-' && word[1] != '\0';
+    /* -1 is golang-migrate's word for no version. */
+    return word[0] == '-' && word[1] != '\0' && !isdigit((unsigned char)word[1]);
 }
 
 static const char *
@@ -369,11 +370,23 @@ describe_option(const struct option *option, struct text *help)
 void
 options_describe(struct text *help)
 {
-    const char *command = NULL;
+    for (size_t i = 0; option_at(i) != NULL; i++) {
+        if (option_command(i) == NULL)
+            describe_option(option_at(i), help);
+    }
+}
+
+void
+options_describe_command(const char *command, struct text *help)
+{
+    bool is_first = true;
 
     for (size_t i = 0; option_at(i) != NULL; i++) {
-        if (option_command(i) != command)
-            text_printf(help, "\noptions of %s alone:\n", command = option_command(i));
+        const char *owner = option_command(i);
+        if (owner == NULL || strcmp(owner, command) != 0)
+            continue;
+        text_puts(help, is_first ? "\noptions:\n" : "");
+        is_first = false;
         describe_option(option_at(i), help);
     }
 }

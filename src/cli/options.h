@@ -40,4 +40,7 @@ MUST_CHECK bool options_read(int argc,
 /* The options' part of --help. */
 void options_describe(struct text *help);
 
+/* What a command has for itself; nothing where it has none. */
+void options_describe_command(const char *command, struct text *help);
+
 #endif

@@ -31,6 +31,7 @@ describe_row(const struct state_row *row)
     json_put_string(object, "name", row->name);
     json_put_string(object, "state", state_name(row->state));
     json_put_boolean(object, "adopted", is_applied && entry->outcome == OUTCOME_ADOPTED);
+    json_put_boolean(object, "forced", is_applied && entry->outcome == OUTCOME_FORCED);
     put_or_null(object, "applied_at", is_applied ? entry->at : NULL);
     put_or_null(object, "applied_by", is_applied ? entry->by : NULL);
     json_object_set_new(object, "duration_ms",
@@ -87,8 +88,8 @@ print_row(const struct state_row *row, int width)
         return;
     }
     printf("  %-20s", entry->at != NULL ? entry->at : "");
-    if (entry->outcome == OUTCOME_ADOPTED) {
-        puts("  adopted");
+    if (entry->outcome == OUTCOME_ADOPTED || entry->outcome == OUTCOME_FORCED) {
+        puts(entry->outcome == OUTCOME_ADOPTED ? "  adopted" : "  forced");
         return;
     }
     AUTO_TEXT duration = TEXT_INIT;
