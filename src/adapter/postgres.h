@@ -63,8 +63,8 @@ void pg_release(struct pg **pg);
 const char *pg_database(const struct pg *pg);
 const char *pg_host(const struct pg *pg);
 const char *pg_user(const struct pg *pg);
-int pg_server_version(const struct pg *pg); /* 150004 is 15.4 */
-bool pg_is_lost(const struct pg *pg); /* or given up, after a stop */
+int pg_server_version(const struct pg *pg);     /* 150004 is 15.4 */
+bool pg_is_lost(const struct pg *pg);           /* or given up, after a stop */
 bool pg_is_in_transaction(const struct pg *pg); /* open or failed */
 
 /* An identifier, quoted; the caller frees it. */

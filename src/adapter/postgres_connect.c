@@ -294,7 +294,8 @@ add_connection_hint(struct error *err)
         {"", "does not match host name",
             "Connect by the name in the certificate, or use sslmode=verify-ca."},
         {"", "server does not support SSL",
-            "Turn ssl on at the server, or say sslmode=disable where that is safe. The default for a "
+            "Turn ssl on at the server, or say sslmode=disable where that is safe. The default for "
+            "a "
             "URL is require."},
         {"", "no password supplied",
             "Give it in the URL, in PGPASSWORD, or by "

@@ -17,8 +17,8 @@ terminal_ask(const char *question)
     if (!isatty(STDIN_FILENO))
         return false;
     fputs(question, stderr);
-    struct pollfd wait[] = {{.fd = STDIN_FILENO, .events = POLLIN},
-        {.fd = signals_descriptor(), .events = POLLIN}};
+    struct pollfd wait[] = {
+        {.fd = STDIN_FILENO, .events = POLLIN}, {.fd = signals_descriptor(), .events = POLLIN}};
     while (!signals_is_stop_requested() && poll(wait, 2, -1) < 0)
         continue;
     if (signals_is_stop_requested() || fgets(answer, (int)sizeof(answer), stdin) == NULL)

@@ -118,8 +118,8 @@ read_method(const struct config *config, struct command_line *line, struct error
         return true;
     }
     if (strcmp(config->method, "write") != 0)
-        return error_set(err, ERROR_USAGE, "--method: \"%.60s\" is none of up|write",
-            config->method);
+        return error_set(
+            err, ERROR_USAGE, "--method: \"%.60s\" is none of up|write", config->method);
     if (config->name == NULL)
         return error_set(err, ERROR_USAGE, "--method write needs --name NAME");
     line->command = "create";
@@ -163,7 +163,8 @@ cli_run(int argc, char *argv[], char *environment[])
     const struct command *command = command_find(line.command);
     AUTO_JSON json_t *labels = platform.is_cloud_run ? platform_labels(&platform) : NULL;
     struct log log = {
-        .descriptor = command != NULL && command->output != OUTPUT_ANSWER ? STDOUT_FILENO : STDERR_FILENO,
+        .descriptor =
+            command != NULL && command->output != OUTPUT_ANSWER ? STDOUT_FILENO : STDERR_FILENO,
         .is_json = is_json_wanted(config.log_format, &platform),
         .is_verbose = config.is_verbose,
         .labels = labels,

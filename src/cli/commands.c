@@ -8,7 +8,8 @@
 static const struct command COMMANDS[] = {
     {"up", "up [N]", "apply all pending migrations, or the next N",
         "Applies the pending migrations in the order of their versions, each in one transaction\n"
-        "with its record. A failure keeps those before it and nothing of its own. With N: the next\n"
+        "with its record. A failure keeps those before it and nothing of its own. With N: the "
+        "next\n"
         "N; fewer that are pending are a warning.",
         command_up, NEED_DATABASE, OUTPUT_RUN},
     {"down", "down N", "revert the last N migrations, or with --all every one",
@@ -60,7 +61,8 @@ static const struct command COMMANDS[] = {
         "there is one. Prints the two paths.",
         command_create, NEED_FOLDER, OUTPUT_ANSWER},
     {"hash", "hash", "write atlas.sum, the folder's checksums",
-        "Writes atlas.sum: with it in the folder, a file that was edited, added or removed without\n"
+        "Writes atlas.sum: with it in the folder, a file that was edited, added or removed "
+        "without\n"
         "another hash is refused before the database is touched.",
         command_hash, NEED_FOLDER, OUTPUT_ANSWER},
 };

@@ -254,7 +254,7 @@ read_flag(const char *command,
     if (option == NULL && option_find_any(name, size) != NULL) {
         *is_next_used = takes_next(flag);
         error_set(err, ERROR_USAGE, "--%.*s is an option of another command", (int)size, name);
-        return error_hint(err, "pgstride --help lists them.");
+        return error_hint(err, "pgstride COMMAND --help lists what each takes.");
     }
     if (option == NULL) {
         size = strcspn(name, "=:"); /* a URL that went astray is not shown */

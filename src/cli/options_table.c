@@ -86,8 +86,7 @@ static const struct option DOWN_OPTIONS[] = {
 };
 
 static const struct option DROP_OPTIONS[] = {
-    {"f", NULL, NULL, OPTION_SWITCH, FIELD(is_forced), 0, 0, "false", NULL, NULL,
-        "without asking"},
+    {"f", NULL, NULL, OPTION_SWITCH, FIELD(is_forced), 0, 0, "false", NULL, NULL, "without asking"},
 };
 
 /* The tables: of every command, and what one command has for itself. */

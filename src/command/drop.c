@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* drop -f: drops every table of the current schema. */
+#include "engine/drop.h"
 #include "adapter/terminal.h"
 #include "command/command.h"
 #include "command/narrator.h"
-#include "engine/drop.h"
 
 bool
 command_drop(const struct invocation *invocation, struct error *err)

@@ -8,7 +8,7 @@
     "INSERT INTO %s (migrations_table, version, name, direction, checksum,\n"                      \
     "       statements_total, statements_done, outcome, finished_at,\n"                            \
     "       run_id, runner, tool_version)\n"                                                       \
-    "SELECT $1, version, name, direction, checksum, 0, 0, $6, now(), $3, $4, $5\n"          \
+    "SELECT $1, version, name, direction, checksum, 0, 0, $6, now(), $3, $4, $5\n"                 \
     "  FROM jsonb_to_recordset($2) AS\n"                                                           \
     "       adopted (version bigint, name text, direction text, checksum text)\n"                  \
     " ORDER BY version"
@@ -32,8 +32,8 @@ adoption_enter(struct run *run, const json_t *rows, const char *outcome, struct 
     const struct ledger *ledger = &run->session.ledger;
     AUTO_STRING char *text = json_to_string(rows);
     AUTO_STRING char *sql = memory_printf(SQL_ADOPT, ledger->history_table);
-    const char *const values[] = {ledger->table, text, run->identity->run_id,
-        run->identity->runner, PGSTRIDE_VERSION, outcome};
+    const char *const values[] = {ledger->table, text, run->identity->run_id, run->identity->runner,
+        PGSTRIDE_VERSION, outcome};
 
     return json_array_size(rows) == 0 ||
            pg_command(run->session.db, sql, ARRAY_LENGTH(values), values, err);

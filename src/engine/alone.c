@@ -144,8 +144,8 @@ enter_attempt(struct alone *alone, struct error *err)
             alone, memory_printf(SQL_START_AGAIN, table), ARRAY_LENGTH(values), values, err);
     }
     const char *const values[] = {run->session.ledger.table, alone->version, migration->name,
-        run_direction(alone->step), alone->checksum_done, total, run->identity->run_id, run->identity->runner,
-        PGSTRIDE_VERSION};
+        run_direction(alone->step), alone->checksum_done, total, run->identity->run_id,
+        run->identity->runner, PGSTRIDE_VERSION};
     AUTO_STRING char *sql = memory_printf(SQL_START, table);
     if (!pg_query(run->session.db, sql, ARRAY_LENGTH(values), values, &rows, err))
         return false;
@@ -295,12 +295,12 @@ finish(struct alone *alone, int64_t *duration_ms, struct error *err)
 
     if (!begin(alone, err))
         return false;
-    bool is_good = (alone->step->is_late ||
-                       command(alone,
-                           alone->step->has_to ? memory_printf(SQL_CLEAN, table)
-                                               : memory_printf(SQL_EMPTY, table),
-                           1, version, err)) &&
-                   pg_query(run->session.db, sql, 2, values, &rows, err);
+    bool is_good =
+        (alone->step->is_late || command(alone,
+                                     alone->step->has_to ? memory_printf(SQL_CLEAN, table)
+                                                         : memory_printf(SQL_EMPTY, table),
+                                     1, version, err)) &&
+        pg_query(run->session.db, sql, 2, values, &rows, err);
     if (!end(alone, is_good, err))
         return false;
     *duration_ms = pg_rows_count(rows) > 0 ? pg_rows_number(rows, 0, 0) : 0;

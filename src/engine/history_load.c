@@ -81,8 +81,8 @@ static void
 take_text(char **string, const struct pg_rows *rows, size_t row, enum column column)
 {
     free(*string);
-    *string = pg_rows_is_null(rows, row, column) ? NULL
-                                                 : memory_string(pg_rows_text(rows, row, column));
+    *string =
+        pg_rows_is_null(rows, row, column) ? NULL : memory_string(pg_rows_text(rows, row, column));
 }
 
 static void
@@ -182,8 +182,8 @@ history_read(const struct pg_rows *rows)
         if (pg_rows_is_null(rows, i, COLUMN_ID))
             read_version(history, rows, i);
         else
-            places[count++] = (struct place){pg_rows_number(rows, i, COLUMN_VERSION),
-                pg_rows_number(rows, i, COLUMN_ID), i};
+            places[count++] = (struct place){
+                pg_rows_number(rows, i, COLUMN_VERSION), pg_rows_number(rows, i, COLUMN_ID), i};
     }
     qsort(places, count, sizeof(*places), compare_places);
     for (size_t i = 0; i < count; i++)

@@ -101,9 +101,8 @@ find_attempt(const struct history *history)
 
     for (size_t i = 0; i < history->count; i++) {
         const struct history_entry *entry = &history->entries[i];
-        bool is_fit = entry->is_attempt_up
-                          ? entry->version == history->version
-                          : entry->is_applied && entry->version > history->version;
+        bool is_fit = entry->is_attempt_up ? entry->version == history->version
+                                           : entry->is_applied && entry->version > history->version;
         bool is_later = found == NULL || entry->attempt_id > found->attempt_id;
         if (is_fit && is_later && is_attempt_alone(entry))
             found = entry;
@@ -112,8 +111,7 @@ find_attempt(const struct history *history)
 }
 
 static bool
-fail_other_way(
-    const struct catalog *catalog, const struct history_entry *entry, struct error *err)
+fail_other_way(const struct catalog *catalog, const struct history_entry *entry, struct error *err)
 {
     const char *way = entry->is_attempt_up ? "up" : "down";
 
@@ -136,7 +134,8 @@ resume(const struct catalog *catalog,
     struct error *err)
 {
     const struct history_entry *entry = find_attempt(history);
-    const struct migration *migration = entry != NULL ? catalog_find(catalog, entry->version) : NULL;
+    const struct migration *migration =
+        entry != NULL ? catalog_find(catalog, entry->version) : NULL;
 
     if (entry == NULL || migration == NULL)
         return fail_dirty(catalog, history, err);
@@ -173,8 +172,8 @@ choose_way(const struct catalog *catalog,
 
     const struct history_entry *attempt = history->is_dirty ? find_attempt(history) : NULL;
     bool is_below = history->has_version && policy->version < history->version;
-    bool is_half_reverted = attempt != NULL && !attempt->is_attempt_up &&
-                            policy->version <= history->version;
+    bool is_half_reverted =
+        attempt != NULL && !attempt->is_attempt_up && policy->version <= history->version;
     chosen->goal = is_below || is_half_reverted ? PLAN_DOWN : PLAN_UP;
     chosen->has_last = true;
     chosen->last = policy->version;

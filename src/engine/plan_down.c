@@ -22,8 +22,9 @@ find_down(const struct catalog *catalog,
     const struct migration *found = catalog_find(catalog, entry->version);
 
     if (found == NULL) {
-        error_set(err, ERROR_PLAN, "%s is applied, but its files are not in the folder: it cannot "
-                                   "be reverted",
+        error_set(err, ERROR_PLAN,
+            "%s is applied, but its files are not in the folder: it cannot "
+            "be reverted",
             entry->name);
         return error_hint(err, "Put them back, or use the image that has them.");
     }

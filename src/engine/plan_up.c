@@ -90,7 +90,7 @@ check_ahead(const struct catalog *catalog,
     const struct history *history,
     const struct plan_policy *policy,
     struct plan *plan,
-        struct error *err)
+    struct error *err)
 {
     int64_t newest = catalog->migrations[catalog->count - 1].version;
 

@@ -61,8 +61,7 @@ preview_load(const struct config *config,
     AUTO_PREVIEW loaded = {0};
     struct plan_policy policy = runner_policy(config, goal);
 
-    if (!catalog_load(
-            config->path, (size_t)config->max_file_mib << 20, &loaded.catalog, err))
+    if (!catalog_load(config->path, (size_t)config->max_file_mib << 20, &loaded.catalog, err))
         return false;
     if (!ask_database(config, listener, &loaded, err))
         return false;

@@ -17,8 +17,8 @@ struct goal {
 struct plan_policy runner_policy(const struct config *config, const struct goal *goal);
 
 /*
- * Bring the database where the goal says. A lost connection and a rival's move are met by looking again;
- * a lost race for a lock by trying again.
+ * Bring the database where the goal says. A lost connection and a rival's move are met by looking
+ * again; a lost race for a lock by trying again.
  *
  * Errors   those of catalog_load, before anything is asked of the database;
  *          else what stopped it. The events told what was done until then. Of a

@@ -42,14 +42,14 @@ add_row(struct state *state, const struct migration *migration, const struct his
     row.name = migration != NULL ? migration->name : entry->name;
     bool is_half_reverted = is_applied && state->history->is_dirty && entry->attempt_id != 0 &&
                             !entry->is_attempt_up && entry->version > state->history->version;
+    bool is_half_applied = !is_applied && migration != NULL && state->history->is_dirty &&
+                           state->history->version == migration->version;
     if (migration == NULL)
         row.state = STATE_MISSING;
-    else if (is_half_reverted)
+    else if (is_half_applied || is_half_reverted)
         row.state = STATE_FAILED;
     else if (is_applied)
         row.state = plan_has_drifted(migration, entry) ? STATE_CHANGED : STATE_APPLIED;
-    else if (state->history->is_dirty && state->history->version == migration->version)
-        row.state = STATE_FAILED;
     else
         row.state = STATE_PENDING;
     state->pending += row.state == STATE_PENDING || row.state == STATE_FAILED;

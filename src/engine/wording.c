@@ -166,8 +166,8 @@ say_started(const struct event *event, struct text *message)
         return;
     }
     if (event->is_down) {
-        text_printf(message, "nothing to revert on %s at %s; current version is ",
-            event->database, event->host);
+        text_printf(message, "nothing to revert on %s at %s; current version is ", event->database,
+            event->host);
         add_version(message, event->has_from, event->from);
         return;
     }
@@ -269,8 +269,8 @@ wording_message(const struct event *event, struct text *message)
         text_printf(message, " more: %s", event->error->message);
         break;
     case EVENT_DATABASE_CONNECTED:
-        text_printf(message, "connected to %s at %s; current version is ", event->database,
-            event->host);
+        text_printf(
+            message, "connected to %s at %s; current version is ", event->database, event->host);
         add_version(message, event->has_from, event->from);
         break;
     case EVENT_LOCK_WAITING:

@@ -10,14 +10,16 @@ import urllib.parse
 from support.harness import Case, binary
 
 URL = "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full"
-COMMANDS = ("The commands are up, status, version, verify, create and hash; pgstride --help says"
-            " more.")
+NAMES = "up down goto plan status version force baseline drop verify create hash".split()
+COMMANDS = f"The commands are {', '.join(NAMES[:-1])} and {NAMES[-1]}; pgstride --help says more."
 OPTIONS = (
-    "database path source wait-timeout lock-timeout ddl-lock-timeout retry-for statement-timeout"
+    "database path source role wait-timeout lock-timeout ddl-lock-timeout retry-for statement-timeout"
     " out-of-order drift if-ahead max-file-size log-format verbose slack-webhook-url notify format"
-    " offline exit-code prefetch help version"
+    " offline exit-code method name prefetch help version"
 ).split()
-CREATE_OPTIONS = "ext dir seq digits format tz".split()
+OWN_OPTIONS = {"create": "ext dir seq digits format tz".split(), "down": ["all"], "plan": ["all"],
+               "drop": ["f"]}
+FLAGS_ALONE = {"PGSTRIDE_" + name for name in ("PREFETCH", "HELP", "VERSION", "METHOD", "NAME")}
 ESCAPES = (
     "Write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25, a space as %20, [ as %5B and"
     " ] as %5D; or leave the password out of the URL and give it in PGPASSWORD."
@@ -44,20 +46,29 @@ class Help(UsageCase):
     def test_it_names_every_command_option_and_variable(self):
         result = self.run_pgstride("--help")
         self.assertEqual((0, ""), (result.status, result.stderr))
-        self.assertEqual(OPTIONS + CREATE_OPTIONS,
-                         re.findall(r"^  --([a-z-]+)", result.stdout, re.M))
+        self.assertEqual(OPTIONS, re.findall(r"^  --([a-z-]+)", result.stdout, re.M))
         self.assertEqual(
-            ["up", "status", "version", "verify", "create", "hash"],
-            re.findall(r"^  ([a-z]+)(?: \[N\]| NAME)?  +[a-z]", result.stdout, re.M))
+            NAMES, re.findall(r"^  ([a-z]+)(?: \[N\]| [NV]| -f| NAME)?  +[a-z]", result.stdout, re.M))
         variables = set(re.findall(r"\bPGSTRIDE_[A-Z_]+", result.stdout))
-        self.assertEqual({"PGSTRIDE_" + name.upper().replace("-", "_") for name in OPTIONS + CREATE_OPTIONS}
-                         - {"PGSTRIDE_PREFETCH", "PGSTRIDE_HELP", "PGSTRIDE_VERSION"}, variables)
+        self.assertEqual({"PGSTRIDE_" + name.upper().replace("-", "_") for name in OPTIONS}
+                         - FLAGS_ALONE, variables)
         self.assertIn("PGSTRIDE_DATABASE DATABASE_URL MIGRATION_DB, each also as NAME_FILE\n",
                       result.stdout)
 
+    def test_each_command_has_its_own(self):
+        for name in NAMES:
+            with self.subTest(name):
+                result = self.run_pgstride(name, "--help")
+                self.assertEqual((0, ""), (result.status, result.stderr))
+                self.assertTrue(result.stdout.startswith(f"usage: pgstride [options] {name}"))
+                self.assertEqual(OWN_OPTIONS.get(name, []),
+                                 re.findall(r"^  --([a-z-]+)", result.stdout, re.M))
+                self.assertEqual(result, self.run_pgstride("help", name))
+                self.assertEqual(result, self.run_pgstride("-help", name))
+
     def test_it_is_the_same_wherever_it_stands(self):
         plain = self.run_pgstride("--help")
-        for arguments in (("-help",), ("up", "--help"), ("--help", "nonsense"), ("--help=true",)):
+        for arguments in (("-help",), ("help",), ("--help", "nonsense"), ("--help=true",)):
             with self.subTest(arguments):
                 self.assertEqual(plain, self.run_pgstride(*arguments))
 
@@ -103,9 +114,9 @@ class Refused(UsageCase):
             (("--", "--help"), 'unknown command "--help"', COMMANDS),
             (("--database",), "--database needs a value", None),
             (("--seq", "status"), "--seq is an option of another command",
-             "pgstride --help lists them."),
+             "pgstride COMMAND --help lists what each takes."),
             (("--digits", "3", "version"), "--digits is an option of another command",
-             "pgstride --help lists them."),
+             "pgstride COMMAND --help lists what each takes."),
             (("status", "one", "--database", NOWHERE), 'unexpected argument "one"',
              "Usage: pgstride status"),
             (("version", "one", "--database", NOWHERE), 'unexpected argument "one"',
@@ -119,7 +130,7 @@ class Refused(UsageCase):
         table = (
             (("up", "--nonsense"), "unknown option --nonsense", "pgstride --help lists them."),
             (("--digits", "3", "up"), "--digits is an option of another command",
-             "pgstride --help lists them."),
+             "pgstride COMMAND --help lists what each takes."),
             (("up", "1", "2"), 'unexpected argument "2"', "Usage: pgstride up [N]"),
             (("up", "0"), 'up: "0" is not a whole number from 1 to 2147483647', None),
             (("up", "two"), 'up: "two" is not a whole number from 1 to 2147483647', None),

@@ -158,13 +158,13 @@ class Status(StatusCase):
         first = answer["migrations"][0]
         self.assertRegex(first.pop("applied_at"), AT)
         self.assertIsInstance(first.pop("duration_ms"), int)
-        nothing = {"adopted": False, "applied_at": None, "applied_by": None, "duration_ms": None}
+        nothing = {"adopted": False, "forced": False, "applied_at": None, "applied_by": None, "duration_ms": None}
         self.assertEqual({
             "database": self.dbname, "host": "127.0.0.1", "version": 1, "dirty": False,
             "pending": 2,
             "migrations": [
                 {"version": 1, "name": "1_first", "state": "applied", "adopted": False,
-                 "applied_by": "postgres", "last_error": None},
+                 "forced": False, "applied_by": "postgres", "last_error": None},
                 {"version": 2, "name": "2_a_longer_title", "state": "pending", **nothing,
                  "last_error": 'column "nope" does not exist'},
                 {"version": 3, "name": "3_third", "state": "pending", **nothing,

@@ -90,7 +90,6 @@ make_history(const struct row *row)
     int64_t version = 0;
     char mark = '\0';
 
-
     history->has_version = row->version != NONE;
     history->version = row->version;
     history->is_dirty = row->is_dirty;
