@@ -166,7 +166,7 @@ class BadInput(Case):
             ("-2_b.up.sql", True),
             ("2_b.up", False),
             ("README.md", False),
-            ("atlas.sum", False),
+            ("atlas.hcl", False),
             (".2_b.up.sql", False),
         )
         for name, is_warned in table:
