@@ -232,7 +232,7 @@ class CallsThatFail(RunTaskCase):
     def test_throttled_in_the_middle(self):
         _, done = self.run_looks(
             task("RUNNING"), THROTTLED, Error("ServerException", "try later", 500), task("RUNNING"),
-            SUCCESS)
+            SUCCESS, arguments=(*NAMED, "--deadline", "100"))
         said = "An error occurred ({}) when calling the DescribeTasks operation: {}"
         self.check(done, 0, lines(
             STARTED, "RUNNING", said.format("ThrottlingException", "Rate exceeded"),
@@ -253,29 +253,27 @@ class CallsThatFail(RunTaskCase):
 
 class Stopping(RunTaskCase):
     def test_the_deadline(self):
-        for deadline, seconds in (("60min", 3600), ("90s", 90)):
-            with self.subTest(deadline):
-                self.write("clock", "1000\n")
-                ecs = self.start_ecs(looks=[task("RUNNING")])
-                done = self.run_script(ecs, *NAMED, f"--deadline={deadline}",
-                                       ECS_RUN_TASK_POLL_SECONDS=str(seconds))
-                reason = f"the deadline of {deadline} has passed"
-                self.check(done, 1, lines(STARTED, "RUNNING"),
-                           f"ecs-run-task: {reason}: stopped the task\n")
-                self.assertEqual(2, ecs.names.count("DescribeTasks"))
-                self.assertEqual(
-                    [{"cluster": "default", "task": fake.TASK, "reason": reason}],
-                    ecs.requests("StopTask"))
+        ecs = self.start_ecs(looks=[task("RUNNING")])
+        done = self.run_script(ecs, *NAMED, ECS_RUN_TASK_POLL_SECONDS="1800")
+        reason = "the deadline of 60min has passed"
+        self.check(done, 1, lines(STARTED, "RUNNING"),
+                   f"ecs-run-task: {reason}: stopped the task\n")
+        self.assertEqual(3, ecs.names.count("DescribeTasks"))
+        self.assertEqual(
+            [{"cluster": "default", "task": fake.TASK, "reason": f"ecs-run-task: {reason}"}],
+            ecs.requests("StopTask"))
 
     def test_a_task_that_cannot_be_stopped(self):
-        _, done = self.run_looks(
-            task("RUNNING"), arguments=(*NAMED, "--deadline", "0"),
+        ecs = self.start_ecs(
+            looks=[task("RUNNING")],
             stop_answer=Error("AccessDeniedException", "no ecs:StopTask for deploy"))
+        done = self.run_script(ecs, *NAMED, "--deadline=90s", ECS_RUN_TASK_POLL_SECONDS="90")
         self.check(
             done, 1, lines(STARTED, "RUNNING"),
-            "ecs-run-task: the deadline of 0 has passed: cannot stop the task, it goes on: "
+            "ecs-run-task: the deadline of 90s has passed: cannot stop the task, it goes on: "
             "An error occurred (AccessDeniedException) when calling the StopTask operation: "
             "no ecs:StopTask for deploy\n")
+        self.assertEqual(2, ecs.names.count("DescribeTasks"))
 
     def start(self, ecs):
         """The script in a process group of its own, as in a terminal."""
@@ -302,12 +300,12 @@ class Stopping(RunTaskCase):
                                  "".join(process.stdout.readline() for _ in range(3)))
                 os.kill(process.pid, number)
                 stdout, stderr = process.communicate(timeout=20)
-                reason = f"ecs-run-task got {number.name}"
+                reason = number.name
                 self.assertEqual(
                     ("", f"ecs-run-task: {reason}: stopped the task\n", status),
                     (stdout, stderr, process.returncode))
                 self.assertEqual(
-                    [{"cluster": "default", "task": fake.TASK, "reason": reason}],
+                    [{"cluster": "default", "task": fake.TASK, "reason": f"ecs-run-task: {reason}"}],
                     ecs.requests("StopTask"))
 
     def test_a_signal_to_the_whole_group_while_the_task_is_being_started(self):
@@ -318,8 +316,7 @@ class Stopping(RunTaskCase):
                 process = self.start(ecs)
                 stdout, stderr = process.communicate(timeout=20)
                 self.assertEqual(
-                    (lines(STARTED), f"ecs-run-task: ecs-run-task got {number.name}: "
-                                     "stopped the task\n", status),
+                    (lines(STARTED), f"ecs-run-task: {number.name}: stopped the task\n", status),
                     (stdout, stderr, process.returncode))
                 self.assertEqual(
                     ["DescribeTaskDefinition", "RunTask", "StopTask"], ecs.names)

@@ -5,8 +5,10 @@ A file is checked by the row of FILES that it matches. Each check is also shown 
 copy (BROKEN), so that one that finds nothing is noticed.
 """
 
+import concurrent.futures
 import fnmatch
 import functools
+import glob
 import json
 import os
 import re
@@ -248,16 +250,17 @@ def compose_promises(text):
 
 def known_words():
     """(options, variables, commands) of the program."""
-    table = read(f"{ROOT}/src/cli/options.c").split("OPTIONS[] = {")[1].split("\n};")[0]
+    tables = "".join(read(path) for path in sorted(glob.glob(f"{ROOT}/src/cli/*.c")))
     options, variables = set(ANNOUNCED_OPTIONS), set(ANNOUNCED_OPTIONS.values())
     for name, own, others, kind in re.findall(
-            r'\{"([a-z-]+)",\s*(NULL|"\w+"),\s*(NULL|"[A-Z_ ]+"),\s*OPTION_([A-Z]+)', table):
+            r'\{"([a-z-]+)",\s*(NULL|"\w+"),\s*(NULL|"[A-Z_ ]+"),\s*OPTION_([A-Z]+)', tables):
         options.add(name)
         names = " ".join((own, others)).replace("NULL", "").replace('"', "").split()
         variables.update(names)
         if kind == "SECRET":
             variables.update(f"{name}_FILE" for name in names)
-    commands = set(re.findall(r'^    \{"(\w+)", "', read(f"{ROOT}/src/cli/cli.c"), re.M))
+    commands = set(re.findall(r'^    \{"(\w+)", "', tables, re.M))
+    assert {"database", "path"} < options and {"up", "status"} < commands
     return options, variables, commands | ANNOUNCED_COMMANDS
 
 
@@ -462,26 +465,39 @@ def checks_of(name):
     return (*EVERY_FILE, *found[0], *links)
 
 
+def each(rows):
+    """(name, check, its problems) for each (name, check, text); two at once."""
+    install_linters()
+
+    def look(row):
+        name, check, text = row
+        return name, check, list(check(text))
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        return list(pool.map(look, rows))
+
+
 class Files(unittest.TestCase):
     maxDiff = None
 
     def test_every_file(self):
         names = sorted(deploy_files())
         self.assertGreater(len(names), 20)
-        for name in names:
-            text = read(f"{ROOT}/deploy/{name}")
-            for check in checks_of(name):
-                with self.subTest(name, check=check.__qualname__):
-                    self.assertEqual([], list(check(text)))
+        found = each((name, check, read(f"{ROOT}/deploy/{name}"))
+                     for name in names for check in checks_of(name))
+        for name, check, problems in found:
+            with self.subTest(name, check=check.__qualname__):
+                self.assertEqual([], problems)
 
     def test_every_check_finds_what_it_should(self):
-        seen = set()
-        for name, good, bad, check in BROKEN:
-            with self.subTest(name, broken=bad):
-                text = read(f"{ROOT}/deploy/{name}")
-                self.assertIn(good, text)
-                self.assertNotEqual([], list(check(text.replace(good, bad, 1))))
-                seen.add(name)
+        for name, good, _, _ in BROKEN:
+            self.assertIn(good, read(f"{ROOT}/deploy/{name}"))
+        found = each((f"{name}: {bad}", check, read(f"{ROOT}/deploy/{name}").replace(good, bad, 1))
+                     for name, good, bad, check in BROKEN)
+        for broken, check, problems in found:
+            with self.subTest(broken, check=check.__qualname__):
+                self.assertNotEqual([], problems)
+        seen = {name for name, *_ in BROKEN}
         files = {name for name in deploy_files() if not name.endswith(".md")}
         self.assertEqual(set(), files - seen, "never broken")
 
