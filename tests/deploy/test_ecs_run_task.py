@@ -242,13 +242,14 @@ class CallsThatFail(RunTaskCase):
             self.assertEqual("1048\n", clock.read())  # 6 + 12 + 24 + 6 s
 
     def test_what_no_later_try_mends(self):
-        ecs, done = self.run_looks(
-            task("RUNNING"), Error("ExpiredTokenException", "The security token has expired"))
-        self.check(
-            done, 1, lines(STARTED, "RUNNING"),
-            "An error occurred (ExpiredTokenException) when calling the DescribeTasks operation: "
-            "The security token has expired\necs-run-task: cannot look at the task; it goes on\n")
-        self.assertEqual(2, ecs.names.count("DescribeTasks"))
+        for code in ("ExpiredTokenException", "AccessDeniedException"):
+            with self.subTest(code):
+                ecs, done = self.run_looks(Error(code, "not any more"))
+                self.check(
+                    done, 1, lines(STARTED),
+                    f"An error occurred ({code}) when calling the DescribeTasks operation: "
+                    "not any more\necs-run-task: cannot look at the task; it goes on\n")
+                self.assertEqual(1, ecs.names.count("DescribeTasks"))
 
 
 class Stopping(RunTaskCase):
