@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """scripts/ecs-run-task: the real aws against a small ECS on loopback."""
 
+import concurrent.futures
 import os
 import re
 import shutil
@@ -47,6 +48,8 @@ class RunTaskCase(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder)
         self.clock = f"{self.folder}/clock"
         self.write("clock", "1000\n")
+        self.write("bin/sleep", SLEEP)
+        self.write("bin/date", DATE)
 
     def write(self, name, content):
         path = os.path.join(self.folder, name)
@@ -63,8 +66,6 @@ class RunTaskCase(unittest.TestCase):
     def environment(self, ecs, real_clock=False, **more):
         path = "/usr/bin:/bin:" + os.environ.get("PATH", "")  # Debian's aws before others
         if not real_clock:
-            self.write("bin/sleep", SLEEP)
-            self.write("bin/date", DATE)
             path = f"{self.folder}/bin:{path}"
         return {
             "PATH": path, "CLOCK": self.clock, "HOME": self.folder, "LC_ALL": "C.UTF-8",
@@ -90,6 +91,12 @@ class RunTaskCase(unittest.TestCase):
         """One run over these looks: (the fake, how it ended)."""
         ecs = self.start_ecs(looks=looks, **answers)
         return ecs, self.run_script(ecs, *arguments)
+
+    def side_by_side(self, rows):
+        """Runs that never sleep (they share the clock), two at once: (the fake, how it ended)."""
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            return list(pool.map(
+                lambda row: self.run_looks(*row.pop("looks"), **row), rows))
 
 
 class TheEnd(RunTaskCase):
@@ -132,9 +139,10 @@ class TheEnd(RunTaskCase):
             (Error("AccessDeniedException", "no"), "unknown: cannot read the task definition",
              [container("migrate", 0)], 0, "migrate: exit status 0"),
         )
-        for definition, log, containers, status, ending in table:
+        runs = self.side_by_side(
+            {"looks": [stopped(*row[2])], "definition": row[0]} for row in table)
+        for (_, log, _, status, ending), (_, done) in zip(table, runs):
             with self.subTest(ending):
-                _, done = self.run_looks(stopped(*containers), definition=definition)
                 self.check(done, status, lines(
                     STARTED.split("\n")[1], f"log: {log}",
                     "STOPPED: EssentialContainerExited: Essential container in task exited", ending))
@@ -242,9 +250,10 @@ class CallsThatFail(RunTaskCase):
             self.assertEqual("1048\n", clock.read())  # 6 + 12 + 24 + 6 s
 
     def test_what_no_later_try_mends(self):
-        for code in ("ExpiredTokenException", "AccessDeniedException"):
+        codes = ("ExpiredTokenException", "AccessDeniedException")
+        runs = self.side_by_side({"looks": [Error(code, "not any more")]} for code in codes)
+        for code, (ecs, done) in zip(codes, runs):
             with self.subTest(code):
-                ecs, done = self.run_looks(Error(code, "not any more"))
                 self.check(
                     done, 1, lines(STARTED),
                     f"An error occurred ({code}) when calling the DescribeTasks operation: "
