@@ -301,35 +301,41 @@ class Stopping(RunTaskCase):
         self.addCleanup(end)
         return process
 
+    def for_each_signal(self, act):
+        """act(number) for both, at once: (signal, exit status, what act returned)."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            return zip(numbers, (130, 143), pool.map(act, numbers))
+
     def test_a_signal_while_waiting(self):
-        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        def act(number):
+            ecs = self.start_ecs(looks=[task("RUNNING")])
+            process = self.start(ecs)
+            before = "".join(process.stdout.readline() for _ in range(3))
+            os.kill(process.pid, number)
+            after = process.communicate(timeout=20)
+            return before, after, process.returncode, ecs.requests("StopTask")
+
+        for number, status, got in self.for_each_signal(act):
             with self.subTest(number):
-                ecs = self.start_ecs(looks=[task("RUNNING")])
-                process = self.start(ecs)
-                self.assertEqual("".join(lines(STARTED, "RUNNING")),
-                                 "".join(process.stdout.readline() for _ in range(3)))
-                os.kill(process.pid, number)
-                stdout, stderr = process.communicate(timeout=20)
-                reason = number.name
+                said = f"ecs-run-task: {number.name}"
                 self.assertEqual(
-                    ("", f"ecs-run-task: {reason}: stopped the task\n", status),
-                    (stdout, stderr, process.returncode))
-                self.assertEqual(
-                    [{"cluster": "default", "task": fake.TASK, "reason": f"ecs-run-task: {reason}"}],
-                    ecs.requests("StopTask"))
+                    (lines(STARTED, "RUNNING"), ("", f"{said}: stopped the task\n"), status,
+                     [{"cluster": "default", "task": fake.TASK, "reason": said}]), got)
 
     def test_a_signal_to_the_whole_group_while_the_task_is_being_started(self):
-        for number, status in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+        def act(number):
+            ecs = self.start_ecs(
+                looks=[task("RUNNING")], when_run=lambda: os.killpg(process.pid, number))
+            process = self.start(ecs)
+            return process.communicate(timeout=20), process.returncode, ecs.names
+
+        for number, status, got in self.for_each_signal(act):
             with self.subTest(number):
-                ecs = self.start_ecs(
-                    looks=[task("RUNNING")], when_run=lambda: os.killpg(process.pid, number))
-                process = self.start(ecs)
-                stdout, stderr = process.communicate(timeout=20)
+                stderr = f"ecs-run-task: {number.name}: stopped the task\n"
                 self.assertEqual(
-                    (lines(STARTED), f"ecs-run-task: {number.name}: stopped the task\n", status),
-                    (stdout, stderr, process.returncode))
-                self.assertEqual(
-                    ["DescribeTaskDefinition", "RunTask", "StopTask"], ecs.names)
+                    ((lines(STARTED), stderr), status,
+                     ["DescribeTaskDefinition", "RunTask", "StopTask"]), got)
 
     def test_a_signal_before_anything_was_started(self):
         ecs = self.start_ecs(looks=[task("RUNNING")])
