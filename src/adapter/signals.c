@@ -50,6 +50,20 @@ signals_install(void)
     handle(SIGPIPE, SIG_IGN);
 }
 
+void
+signals_restore(void)
+{
+    static const int NUMBERS[] = {SIGTERM, SIGINT, SIGTSTP, SIGHUP, SIGPIPE};
+
+    for (size_t i = 0; i < sizeof(NUMBERS) / sizeof(NUMBERS[0]); i++)
+        handle(NUMBERS[i], SIG_DFL);
+    if (stop_pipe[0] >= 0) {
+        close(stop_pipe[0]);
+        close(stop_pipe[1]);
+        stop_pipe[0] = stop_pipe[1] = -1;
+    }
+}
+
 bool
 signals_is_stop_requested(void)
 {

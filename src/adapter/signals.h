@@ -13,6 +13,9 @@
 #include "base/error.h"
 
 void signals_install(void);
+/* The usual actions again, for the program that this process becomes. */
+void signals_restore(void);
+
 bool signals_is_stop_requested(void);
 const char *signals_stop_name(void); /* "SIGTERM" or "SIGINT" */
 

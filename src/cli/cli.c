@@ -89,6 +89,7 @@ run_command(const struct command *command,
         .platform = platform,
         .arguments = line->arguments,
         .arguments_count = line->arguments_count,
+        .program = line->program,
     };
 
     if (command == NULL)

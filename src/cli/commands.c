@@ -37,6 +37,11 @@ static const struct command COMMANDS[] = {
         "Prints the database's version, as \"3\" or \"3 (dirty)\". Exit 1 when there is none.\n"
         "--format json.",
         command_version, NEED_DATABASE, OUTPUT_ANSWER},
+    {"wait", "wait", "block until the database has this folder's version",
+        "Blocks until the database has at least the folder's newest version and is not dirty.\n"
+        "For what needs the new schema: pgstride wait -- COMMAND then becomes COMMAND. Takes no\n"
+        "lock and writes nothing; a database that is not up yet is waited for too.",
+        command_wait, NEED_DATABASE, OUTPUT_LOG},
     {"force", "force V", "set the version and run nothing; -1: none",
         "Sets the version to V, not dirty, and runs nothing; -1 is no version. The history says\n"
         "so: what it has above V counts as reverted, what the folder has up to V as applied.",

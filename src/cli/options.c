@@ -313,6 +313,11 @@ read_arguments(int argc,
         bool is_next_used = false;
         bool is_option = !is_words_only && is_flag(argv[i]);
         const char *next = i + 1 < argc ? argv[i + 1] : NULL;
+        if (is_option && strcmp(argv[i], "--") == 0 && line->command != NULL &&
+            strcmp(line->command, "wait") == 0) {
+            line->program = argv[i + 1] != NULL ? &argv[i + 1] : NULL;
+            return;
+        }
         if (is_option && strcmp(argv[i], "--") == 0) {
             is_words_only = true;
             continue;

@@ -15,6 +15,7 @@ struct command_line {
     const char *command; /* NULL: none was given */
     const char *arguments[ARGUMENTS_MAX];
     size_t arguments_count;
+    char *const *program; /* of `wait -- PROGRAM …`; NULL: none */
 };
 
 /* Every option at its default. */

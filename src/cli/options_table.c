@@ -89,6 +89,11 @@ static const struct option DROP_OPTIONS[] = {
     {"f", NULL, NULL, OPTION_SWITCH, FIELD(is_forced), 0, 0, "false", NULL, NULL, "without asking"},
 };
 
+static const struct option WAIT_OPTIONS[] = {
+    {"timeout", "PGSTRIDE_TIMEOUT", NULL, OPTION_DURATION, FIELD(timeout_ms), 0, 0, "10min", NULL,
+        "TIME", "how long to wait for the version"},
+};
+
 /* The tables: of every command, and what one command has for itself. */
 static const struct option_table {
     const char *command; /* NULL: every one */
@@ -99,6 +104,7 @@ static const struct option_table {
     {"create", CREATE_OPTIONS, ARRAY_LENGTH(CREATE_OPTIONS)},
     {"down", DOWN_OPTIONS, ARRAY_LENGTH(DOWN_OPTIONS)},
     {"plan", DOWN_OPTIONS, ARRAY_LENGTH(DOWN_OPTIONS)},
+    {"wait", WAIT_OPTIONS, ARRAY_LENGTH(WAIT_OPTIONS)},
     {"drop", DROP_OPTIONS, ARRAY_LENGTH(DROP_OPTIONS)},
 };
 

@@ -15,6 +15,7 @@ struct invocation {
     const struct platform *platform;
     const char *const *arguments;
     size_t arguments_count;
+    char *const *program; /* what stands behind `--` of wait, with a NULL at the end; NULL: none */
 };
 
 /*
@@ -24,6 +25,7 @@ struct invocation {
 MUST_CHECK bool command_up(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_down(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_goto(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_wait(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_force(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_baseline(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_drop(const struct invocation *invocation, struct error *err);

@@ -21,7 +21,9 @@ enum event_kind {
     EVENT_MIGRATION_RETRIED,
     EVENT_MIGRATION_APPLIED,
     EVENT_MIGRATION_FAILED,
-    EVENT_VERSION_SET,    /* by hand; `text`: the history's outcome */
+    EVENT_VERSION_SET, /* by hand; `text`: the history's outcome */
+    EVENT_VERSION_WAITING,
+    EVENT_VERSION_REACHED,
     EVENT_SCHEMA_DROPPED, /* `text` says it all */
     EVENT_NOTICE,
     EVENT_WARNING, /* `text` says it all */
@@ -48,6 +50,7 @@ struct event {
     const char *host;
     bool has_from;
     int64_t from;
+    bool is_dirty; /* VERSION_WAITING */
     bool has_wanted;
     int64_t wanted; /* also in MIGRATION_FAILED: where the database is, in `from` */
     size_t pending;

@@ -78,6 +78,9 @@ void session_add_settings(const struct session *session, size_t first, struct te
 /* Make the session fresh, with our settings. */
 MUST_CHECK bool session_reset(struct session *session, struct error *err);
 
+/* Look for the tables that were not there before. */
+MUST_CHECK bool session_look_again(struct session *session, struct error *err);
+
 /* The keys of the migration lock; once the ledger is known. */
 void session_find_lock_keys(struct session *session);
 

@@ -64,8 +64,8 @@ try_lock(struct session *session, bool *is_locked, struct error *err)
 #define SQL_LOOK_AGAIN "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL"
 
 /* Whoever held the lock before us may have made the tables. */
-static bool
-look_again(struct session *session, struct error *err)
+bool
+session_look_again(struct session *session, struct error *err)
 {
     struct ledger *ledger = &session->ledger;
     const char *const values[] = {ledger->version_table, ledger->history_table};
@@ -135,7 +135,7 @@ session_lock(struct session *session, struct error *err)
         if (!try_lock(session, &is_locked, err))
             return false;
         if (is_locked)
-            return look_again(session, err);
+            return session_look_again(session, err);
         int64_t left_ms = until_ms - clock_monotonic_ms();
         if (left_ms <= 0 || clock_monotonic_ms() - said_ms >= SAY_EVERY_MS) {
             if (!describe_holder(session, &holder, err))

@@ -20,6 +20,8 @@ wording_name(enum event_kind kind)
         [EVENT_MIGRATION_APPLIED] = "migration.applied",
         [EVENT_MIGRATION_FAILED] = "migration.failed",
         [EVENT_VERSION_SET] = "version.set",
+        [EVENT_VERSION_WAITING] = "version.waiting",
+        [EVENT_VERSION_REACHED] = "version.reached",
         [EVENT_SCHEMA_DROPPED] = "schema.dropped",
         [EVENT_NOTICE] = "notice",
         [EVENT_WARNING] = "warning",
@@ -36,6 +38,8 @@ wording_severity(const struct event *event)
     switch (event->kind) {
     case EVENT_RUN_STARTED:
     case EVENT_VERSION_SET:
+    case EVENT_VERSION_WAITING:
+    case EVENT_VERSION_REACHED:
     case EVENT_SCHEMA_DROPPED:
     case EVENT_MIGRATION_APPLIED:
     case EVENT_RUN_FINISHED:
@@ -294,6 +298,17 @@ wording_message(const struct event *event, struct text *message)
     case EVENT_NOTICE:
         say_notice(event, message);
         break;
+    case EVENT_VERSION_WAITING:
+        text_printf(message, "waiting for version %" PRId64 ", now ", event->wanted);
+        add_version(message, event->has_from, event->from);
+        text_puts(message, event->is_dirty ? " (dirty); up to " : "; up to ");
+        wording_duration(event->left_ms, message);
+        text_puts(message, " more");
+        break;
+    case EVENT_VERSION_REACHED:
+        text_printf(message, "%s at %s is at version ", event->database, event->host);
+        add_version(message, event->has_from, event->from);
+        break;
     case EVENT_VERSION_SET:
         text_printf(message, "version set on %s at %s, without running anything: ", event->database,
             event->host);
@@ -344,7 +359,7 @@ wording_fields(const struct event *event)
     if (event->kind == EVENT_LOCK_WAITING)
         json_put_string(fields, "holder", event->text);
     if (event->kind == EVENT_RUN_STARTED || event->kind == EVENT_DATABASE_CONNECTED ||
-        event->kind == EVENT_VERSION_SET) {
+        event->kind == EVENT_VERSION_SET || event->kind == EVENT_VERSION_REACHED) {
         json_put_string(fields, "database", event->database);
         json_put_string(fields, "host", event->host);
         if (event->kind == EVENT_RUN_STARTED)
@@ -355,6 +370,10 @@ wording_fields(const struct event *event)
             put_version(fields, "to", event->has_wanted, event->wanted);
         if (event->kind == EVENT_RUN_STARTED)
             put_version(fields, "wanted", event->has_wanted, event->wanted);
+    }
+    if (event->kind == EVENT_VERSION_WAITING) {
+        put_version(fields, "from", event->has_from, event->from);
+        put_version(fields, "wanted", event->has_wanted, event->wanted);
     }
     if (event->kind == EVENT_NOTICE) {
         json_put_string(fields, "sqlstate", event->sqlstate);

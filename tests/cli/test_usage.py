@@ -10,7 +10,7 @@ import urllib.parse
 from support.harness import Case, binary
 
 URL = "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full"
-NAMES = "up down goto plan status version force baseline drop verify create hash".split()
+NAMES = "up down goto plan status version wait force baseline drop verify create hash".split()
 COMMANDS = f"The commands are {', '.join(NAMES[:-1])} and {NAMES[-1]}; pgstride --help says more."
 OPTIONS = (
     "database path source role wait-timeout lock-timeout ddl-lock-timeout retry-for statement-timeout"
@@ -18,7 +18,7 @@ OPTIONS = (
     " offline exit-code method name prefetch help version"
 ).split()
 OWN_OPTIONS = {"create": "ext dir seq digits format tz".split(), "down": ["all"], "plan": ["all"],
-               "drop": ["f"]}
+               "wait": ["timeout"], "drop": ["f"]}
 FLAGS_ALONE = {"PGSTRIDE_" + name for name in ("PREFETCH", "HELP", "VERSION", "METHOD", "NAME")}
 ESCAPES = (
     "Write @ as %40, : as %3A, / as %2F, ? as %3F, # as %23, % as %25, a space as %20, [ as %5B and"

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "adapter/process.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "adapter/signals.h"
+
+bool
+process_become(char *const argv[], struct error *err)
+{
+    fflush(stdout);
+    signals_restore();
+    execvp(argv[0], argv);
+
+    int code = errno;
+    signals_install();
+    error_set(err, ERROR_SYSTEM, "cannot run %.200s: %s", argv[0], strerror(code));
+    return error_hint(err, "What stands behind -- is a program and its arguments, without a shell; "
+                           "an image from scratch has none but its own.");
+}
