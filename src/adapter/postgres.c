@@ -214,6 +214,7 @@ pg_read_reply(struct pg *pg, PGresult *result, struct pg_reply *reply, struct er
 {
     reply->kind = PG_REPLY_DONE;
     reply->position = 0;
+    pg->waiting_ms = 0;
     switch (PQresultStatus(result)) {
     case PGRES_PIPELINE_ABORTED:
         reply->kind = PG_REPLY_SKIPPED;

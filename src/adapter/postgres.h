@@ -67,6 +67,14 @@ int pg_server_version(const struct pg *pg);     /* 150004 is 15.4 */
 bool pg_is_lost(const struct pg *pg);           /* or given up, after a stop */
 bool pg_is_in_transaction(const struct pg *pg); /* open or failed */
 
+/*
+ * Call `on_idle` about every `every_ms` while a wait for an answer lasts, with the time
+ * since it began. It may use other connections, not this one.
+ */
+typedef void pg_idle_handler(void *context, int64_t waited_ms);
+void pg_watch(struct pg *pg, int64_t every_ms, pg_idle_handler *on_idle, void *context);
+int pg_backend_pid(const struct pg *pg);
+
 /* An identifier, quoted; the caller frees it. */
 char *pg_quote_identifier(struct pg *pg, const char *name);
 

@@ -402,6 +402,12 @@ pg_user(const struct pg *pg)
 }
 
 int
+pg_backend_pid(const struct pg *pg)
+{
+    return PQbackendPID(pg->connection);
+}
+
+int
 pg_server_version(const struct pg *pg)
 {
     return PQserverVersion(pg->connection);

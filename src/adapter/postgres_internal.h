@@ -13,6 +13,11 @@ struct pg {
     PGconn *connection;
     pg_notice_handler *on_notice;
     void *notice_context;
+    pg_idle_handler *on_idle; /* NULL: none */
+    void *idle_context;
+    int64_t idle_every_ms;
+    int64_t waiting_ms; /* monotonic: since when an answer is waited for; 0: it is not */
+    int64_t idle_at_ms; /* monotonic: its next call */
     /* After a request to stop. */
     int64_t stop_until_ms;   /* monotonic: how long the server's answers are waited for; 0: none */
     int64_t cancel_again_ms; /* when */

@@ -63,6 +63,35 @@ wait_stopping(struct pg *pg, int *timeout_ms, struct error *err)
     return true;
 }
 
+void
+pg_watch(struct pg *pg, int64_t every_ms, pg_idle_handler *on_idle, void *context)
+{
+    pg->on_idle = on_idle;
+    pg->idle_context = context;
+    pg->idle_every_ms = every_ms;
+    pg->waiting_ms = 0;
+}
+
+/* Call the watch when it is time; how long a poll may last until the next one. */
+static int
+keep_watch(struct pg *pg)
+{
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (pg->on_idle == NULL)
+        return -1;
+    if (pg->waiting_ms == 0) {
+        pg->waiting_ms = now_ms;
+        pg->idle_at_ms = now_ms + pg->idle_every_ms;
+    }
+    if (now_ms >= pg->idle_at_ms) {
+        pg->on_idle(pg->idle_context, now_ms - pg->waiting_ms);
+        now_ms = clock_monotonic_ms();
+        pg->idle_at_ms = now_ms + pg->idle_every_ms;
+    }
+    return (int)(pg->idle_at_ms - now_ms);
+}
+
 bool
 pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
 {
@@ -75,6 +104,8 @@ pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
         bool is_stopping = signals_is_stop_requested();
         if (is_stopping && !wait_stopping(pg, &timeout_ms, err))
             return false;
+        if (!is_stopping)
+            timeout_ms = keep_watch(pg);
         struct pollfd wait[] = {
             {.fd = PQsocket(pg->connection), .events = (short)(unsent ? POLLIN | POLLOUT : POLLIN)},
             {.fd = is_stopping ? -1 : signals_descriptor(), .events = POLLIN},

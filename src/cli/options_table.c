@@ -27,6 +27,8 @@ static const struct option OPTIONS[] = {
         "ever"},
     {"retry-for", "PGSTRIDE_RETRY_FOR", NULL, OPTION_DURATION, FIELD(retry_for_ms), 0, 0, "5min",
         NULL, "TIME", "how long to retry a migration that lost a race for a lock"},
+    {"heartbeat", "PGSTRIDE_HEARTBEAT", NULL, OPTION_DURATION, FIELD(heartbeat_ms), 0, 0, "10s",
+        NULL, "TIME", "how often to say that a statement still runs, and how far it is; 0: never"},
     {"statement-timeout", "PGSTRIDE_STATEMENT_TIMEOUT", NULL, OPTION_DURATION,
         FIELD(statement_timeout_ms), 0, 0, "0", NULL, "TIME",
         "how long a statement may run; 0: for ever"},

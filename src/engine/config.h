@@ -28,7 +28,8 @@ struct config {
     int64_t ddl_lock_timeout_ms; /* 0: off; the same for the next */
     int64_t statement_timeout_ms;
     int64_t retry_for_ms;
-    int64_t timeout_ms; /* of wait */
+    int64_t heartbeat_ms; /* 0: none */
+    int64_t timeout_ms;   /* of wait */
     int64_t max_file_mib;
     int64_t prefetch;  /* golang-migrate's; accepted, means nothing here */
     int out_of_order;  /* enum out_of_order */

@@ -18,6 +18,8 @@ enum event_kind {
     EVENT_DATABASE_CONNECTED, /* and the version read: as RUN_STARTED, without a plan */
     EVENT_LOCK_WAITING,
     EVENT_MIGRATION_STARTED,
+    EVENT_STATEMENT_RUNNING, /* `text`: its phase, or NULL */
+    EVENT_MIGRATION_BLOCKED, /* `text`: for what and by whom */
     EVENT_MIGRATION_RETRIED,
     EVENT_MIGRATION_APPLIED,
     EVENT_MIGRATION_FAILED,
@@ -41,7 +43,11 @@ struct event {
     size_t statements;
     int64_t duration_ms; /* APPLIED: how long; RETRIED: the wait before the next try */
     int64_t left_ms;     /* of the budget: DATABASE_WAITING, LOCK_WAITING, RETRIED */
-    size_t attempt;      /* RETRIED: the try that follows, from 2 */
+    size_t line;         /* STATEMENT_RUNNING, MIGRATION_BLOCKED: of the statement; 0: not known */
+    size_t waiting;      /* MIGRATION_BLOCKED: sessions that wait for us in turn */
+    bool has_percent;
+    int64_t percent; /* STATEMENT_RUNNING */
+    size_t attempt;  /* RETRIED: the try that follows, from 2 */
     const struct error *error;
     bool is_unknown; /* FAILED: nobody heard whether its transaction committed */
 

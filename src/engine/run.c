@@ -120,9 +120,70 @@ write_sql(struct run *run)
     run->sql_record = text_take(&record);
 }
 
+/* The line of the statement of a step's file that begins with `query`; 0: there is none. */
+static size_t
+find_line(const struct run *run, const struct step *step, const char *query)
+{
+    const struct migration_file *file = step_file(step);
+    AUTO_SCRIPT script = {0};
+    AUTO_STRING char *owned = NULL;
+    struct error ignored = ERROR_INIT;
+    const char *text = NULL;
+    size_t size = 0;
+
+    if (!catalog_text(run->catalog, file, &text, &size, &owned, &ignored) ||
+        !script_parse(file->name, text, size, &script, &ignored))
+        return 0;
+    for (size_t i = 0; i < script.count; i++) {
+        if (strncmp(text + script.statements[i].offset, query, strlen(query)) == 0)
+            return script.statements[i].line;
+    }
+    return 0;
+}
+
+/* For the watcher. The server may be some steps ahead of what we heard of it. */
+static bool
+look_up(void *context, const char *query, struct watched *watched)
+{
+    enum { STEPS_AHEAD = 100 };
+    const struct run *run = context;
+
+    if (run->watched_step == NULL)
+        return false;
+    watched->migration = run->watched_step->migration->name;
+    watched->line = 0;
+    size_t first = (size_t)(run->watched_step - run->plan->steps);
+    for (size_t i = first; i < run->plan->count && i - first < STEPS_AHEAD; i++) {
+        size_t line = find_line(run, &run->plan->steps[i], query);
+        if (line == 0)
+            continue;
+        *watched = (struct watched){run->plan->steps[i].migration->name, line};
+        break;
+    }
+    return true;
+}
+
+static void
+start_watch(struct run *run)
+{
+    enum { LOOK_MS = 500 };
+
+    watcher_done(&run->watcher);
+    run->watched_step = NULL;
+    run->watcher = (struct watcher){
+        .config = run->config,
+        .listener = run->listener,
+        .watched_db = run->session.db,
+        .look_up = look_up,
+        .context = run,
+    };
+    pg_watch(run->session.db, LOOK_MS, watcher_look, &run->watcher);
+}
+
 void
 run_done(struct run *run)
 {
+    watcher_done(&run->watcher);
     session_close(&run->session);
     history_free(run->history);
     plan_free(run->plan);
@@ -141,6 +202,7 @@ run_open(struct run *run, struct error *err)
         if (!session_lock(&run->session, err))
             return false;
         write_sql(run);
+        start_watch(run);
     }
     history_release(&run->history);
     return session_history(&run->session, run->plan != NULL, &run->history, err);
@@ -234,6 +296,7 @@ void
 run_tell_started(struct run *run, const struct step *step)
 {
     run->session.migration = step->migration->name;
+    run->watched_step = step;
     tell(run->listener, &(struct event){
                             .kind = EVENT_MIGRATION_STARTED,
                             .migration = step->migration->name,
@@ -247,6 +310,7 @@ void
 run_tell_applied(struct run *run, const struct step *step, int64_t duration_ms)
 {
     run->applied++;
+    run->watched_step = NULL;
     tell(run->listener, &(struct event){
                             .kind = EVENT_MIGRATION_APPLIED,
                             .migration = step->migration->name,

@@ -9,6 +9,7 @@
 #include "engine/plan.h"
 #include "engine/script.h"
 #include "engine/session.h"
+#include "engine/watcher.h"
 
 /* What is known of a step's file before it runs. */
 struct step_script {
@@ -30,8 +31,10 @@ struct run {
     struct plan *plan;
     struct step_script *scripts; /* one a step of the plan */
     size_t applied;              /* steps of the plan that are done */
-    bool is_started;             /* run.started was told */
-    bool is_unprepared;          /* a file of the plan touches prepared statements: use none */
+    struct watcher watcher;
+    const struct step *watched_step; /* the first that is not done; NULL: none is under way */
+    bool is_started;                 /* run.started was told */
+    bool is_unprepared;              /* a file of the plan touches prepared statements: use none */
     /* The SQL that names our tables. */
     char *sql_guard;
     char *sql_guard_first;

@@ -177,6 +177,7 @@ prepare(struct run *run, const struct plan_policy *policy, struct error *err)
     if (!run_open(run, err))
         return false;
     tell_unheard(run);
+    run->watched_step = NULL; /* it points into the plan */
     plan_release(&run->plan);
     run->applied = 0;
     history_infer(run->history, run->catalog);
@@ -307,6 +308,7 @@ apply_all(struct run *run, struct patience *patience, struct error *err)
         if (take_out_of_transaction(run, err) || do_without_prepared(run, err))
             continue;
         bool is_alone = run->scripts[run->applied].mode == SCRIPT_ALONE;
+        watcher_explain(&run->watcher, err);
         if (is_lost_race(err) && wait_for_retry(run, patience, err)) {
             if (is_alone)
                 return error_set(err, ERROR_MOVED, "to be tried again");

@@ -16,6 +16,8 @@ wording_name(enum event_kind kind)
         [EVENT_DATABASE_CONNECTED] = "database.connected",
         [EVENT_LOCK_WAITING] = "lock.waiting",
         [EVENT_MIGRATION_STARTED] = "migration.started",
+        [EVENT_STATEMENT_RUNNING] = "statement.running",
+        [EVENT_MIGRATION_BLOCKED] = "migration.blocked",
         [EVENT_MIGRATION_RETRIED] = "migration.retried",
         [EVENT_MIGRATION_APPLIED] = "migration.applied",
         [EVENT_MIGRATION_FAILED] = "migration.failed",
@@ -38,6 +40,7 @@ wording_severity(const struct event *event)
     switch (event->kind) {
     case EVENT_RUN_STARTED:
     case EVENT_VERSION_SET:
+    case EVENT_STATEMENT_RUNNING:
     case EVENT_VERSION_WAITING:
     case EVENT_VERSION_REACHED:
     case EVENT_SCHEMA_DROPPED:
@@ -50,6 +53,7 @@ wording_severity(const struct event *event)
         return LOG_DEBUG;
     case EVENT_DATABASE_WAITING:
     case EVENT_LOCK_WAITING:
+    case EVENT_MIGRATION_BLOCKED:
     case EVENT_MIGRATION_RETRIED:
     case EVENT_WARNING:
         return LOG_WARNING;
@@ -80,76 +84,6 @@ add_version(struct text *text, bool has_version, int64_t version)
         text_printf(text, "%" PRId64, version);
     else
         text_puts(text, "none");
-}
-
-void
-wording_error_title(const struct error *err, struct text *title)
-{
-    if (err->file[0] != '\0')
-        text_puts(title, err->file);
-    if (err->file[0] != '\0' && err->line > 0)
-        text_printf(title, ":%zu", err->line);
-    if (err->file[0] != '\0' && err->column > 0)
-        text_printf(title, ":%zu", err->column);
-    if (err->file[0] != '\0')
-        text_puts(title, ": ");
-    text_puts(title, err->message);
-    if (err->sqlstate[0] != '\0')
-        text_printf(title, " (%s)", err->sqlstate);
-}
-
-void
-wording_error_source(const struct error *err, struct text *source)
-{
-    if (err->source[0] == '\0')
-        return;
-
-    int margin = snprintf(NULL, 0, "%zu", err->line);
-    text_printf(source, "%zu | %s", err->line, err->source);
-    if (err->caret > 0)
-        text_printf(source, "\n%*s | %*s^", margin, "", (int)err->caret - 1, "");
-}
-
-static void
-add_line(struct text *message, const char *label, const char *value)
-{
-    if (*value != '\0')
-        text_printf(message, "\n%s%s", label, value);
-}
-
-void
-wording_error(const struct error *err, struct text *message)
-{
-    AUTO_TEXT source = TEXT_INIT;
-
-    wording_error_title(err, message);
-    wording_error_source(err, &source);
-    add_line(message, "", text_string(&source));
-    add_line(message, "detail: ", err->detail);
-    add_line(message, "hint: ", err->hint);
-    add_line(message, "context: ", err->context);
-}
-
-json_t *
-wording_error_fields(const struct error *err)
-{
-    json_t *fields = json_object();
-
-    json_put_string(fields, "message", err->message);
-    json_put_string(fields, "sqlstate", err->sqlstate);
-    json_put_string(fields, "detail", err->detail);
-    json_put_string(fields, "hint", err->hint);
-    json_put_string(fields, "context", err->context);
-    json_put_string(fields, "file", err->file);
-    if (err->line > 0) {
-        json_put_number(fields, "line", (int64_t)err->line);
-        if (err->column > 0)
-            json_put_number(fields, "column", (int64_t)err->column);
-        json_put_string(fields, "source", err->source);
-    }
-    if (err->statement > 0)
-        json_put_number(fields, "statement", (int64_t)err->statement);
-    return fields;
 }
 
 static void
@@ -196,6 +130,38 @@ say_applied(const struct event *event, struct text *message)
     text_printf(message, " (%zu statement%s); current version is ", event->statements,
         event->statements == 1 ? "" : "s");
     add_version(message, event->has_wanted, event->wanted);
+}
+
+static void
+add_place(const struct event *event, struct text *message)
+{
+    text_puts(message, event->migration);
+    if (event->line > 0)
+        text_printf(message, ", line %zu,", event->line);
+}
+
+static void
+say_running(const struct event *event, struct text *message)
+{
+    add_place(event, message);
+    text_puts(message, " runs for ");
+    wording_duration(event->duration_ms, message);
+    if (event->text != NULL)
+        text_printf(message, ": %s", event->text);
+    if (event->has_percent)
+        text_printf(message, ", %" PRId64 " %%", event->percent);
+}
+
+static void
+say_blocked(const struct event *event, struct text *message)
+{
+    add_place(event, message);
+    text_puts(message, " waits for ");
+    wording_duration(event->duration_ms, message);
+    text_printf(message, " for %s", event->text);
+    if (event->waiting > 0)
+        text_printf(message, "; %zu session%s wait%s behind us", event->waiting,
+            event->waiting == 1 ? "" : "s", event->waiting == 1 ? "s" : "");
 }
 
 static void
@@ -286,6 +252,12 @@ wording_message(const struct event *event, struct text *message)
         text_printf(message, "%s started (%zu statement%s)", event->migration, event->statements,
             event->statements == 1 ? "" : "s");
         break;
+    case EVENT_STATEMENT_RUNNING:
+        say_running(event, message);
+        break;
+    case EVENT_MIGRATION_BLOCKED:
+        say_blocked(event, message);
+        break;
     case EVENT_MIGRATION_RETRIED:
         say_retried(event, message);
         break;
@@ -347,6 +319,17 @@ wording_fields(const struct event *event)
     if (event->kind == EVENT_MIGRATION_APPLIED) {
         json_put_number(fields, "duration_ms", event->duration_ms);
         put_version(fields, "current_version", event->has_wanted, event->wanted);
+    }
+    if (event->kind == EVENT_STATEMENT_RUNNING || event->kind == EVENT_MIGRATION_BLOCKED) {
+        if (event->line > 0)
+            json_put_number(fields, "line", (int64_t)event->line);
+        json_put_number(fields, "duration_ms", event->duration_ms);
+        json_put_string(
+            fields, event->kind == EVENT_MIGRATION_BLOCKED ? "blockers" : "phase", event->text);
+        if (event->kind == EVENT_MIGRATION_BLOCKED)
+            json_put_number(fields, "waiting", (int64_t)event->waiting);
+        if (event->has_percent)
+            json_put_number(fields, "percent", event->percent);
     }
     if (event->kind == EVENT_MIGRATION_RETRIED) {
         json_put_number(fields, "wait_ms", event->duration_ms);

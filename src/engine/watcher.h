@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Watcher: a second connection, opened when a statement takes long, that says what
+ * it waits for, whom it blocks in turn, and how far it is.
+ *
+ * It works on our thread, while the first connection waits: nothing is shared, so
+ * nothing is locked. It never stops the run: each of its questions is answered
+ * within a second or given up, and a failure is a warning, once.
+ */
+#ifndef ENGINE_WATCHER_H
+#define ENGINE_WATCHER_H
+
+#include "adapter/postgres.h"
+#include "engine/config.h"
+#include "engine/event.h"
+
+/* What runs on the watched connection, as the server tells: what was sent ahead is not heard of. */
+struct watched {
+    const char *migration;
+    size_t line; /* 0: nothing of its file */
+};
+
+struct watcher {
+    const struct config *config;
+    const struct listener *listener;
+    const struct pg *watched_db;
+    /* Find the migration whose statement `query` begins; false when none is under way. */
+    bool (*look_up)(void *context, const char *query, struct watched *watched);
+    void *context;
+    struct pg *db; /* NULL: not opened yet */
+    bool is_given_up;
+    int64_t began_ms;   /* monotonic: of the statement that was looked at last */
+    int64_t next_ms;    /* monotonic: when its blockers are to be named again */
+    int64_t beat_ms;    /* monotonic: the next heartbeat */
+    char *blockers;     /* that were seen last, in words; NULL: none */
+    int64_t blocked_ms; /* monotonic: when that was */
+};
+
+void watcher_done(struct watcher *watcher);
+
+/* For pg_watch: look, if the statement has run long enough. `context` is the watcher. */
+void watcher_look(void *context, int64_t waited_ms);
+
+/* Say who was in the way of a statement that lost a race for a lock, if that was seen. */
+void watcher_explain(const struct watcher *watcher, struct error *err);
+
+#endif
