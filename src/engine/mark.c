@@ -83,6 +83,13 @@ highest_applied(const struct history *history)
     return MARK_NONE;
 }
 
+/* Forced to by mistake, and left again: a version that no file ever had. */
+static bool
+is_mistaken(const struct run *run, const struct history_entry *entry)
+{
+    return entry->outcome == OUTCOME_FORCED && catalog_find(run->catalog, entry->version) == NULL;
+}
+
 /* What the history says otherwise than the version will: reverted, and applied. */
 static json_t *
 list_changes(const struct run *run, int64_t version)
@@ -94,7 +101,9 @@ list_changes(const struct run *run, int64_t version)
 
     for (size_t i = run->history->count; i-- > 0;) {
         const struct history_entry *entry = &run->history->entries[i];
-        if (entry->is_applied && entry->version > version)
+        bool is_left = entry->version > version ||
+                       (entry->version < version && is_mistaken(run, entry));
+        if (entry->is_applied && is_left)
             json_array_append_new(rows, adoption_row(entry->version, entry->name, false, NULL));
     }
     for (size_t i = 0; i < run->catalog->count; i++) {
