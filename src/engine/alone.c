@@ -13,6 +13,7 @@
 struct alone {
     struct run *run;
     const struct step *step;
+    size_t index; /* of the step in the plan */
     struct script script;
     const char *text;
     char *owned_text;
@@ -197,13 +198,32 @@ set_statement_timeout(struct alone *alone, struct error *err)
     "   SET statements_done = $2, checksum = $3\n"                                                 \
     " WHERE id = $1"
 
-/* Inside a transaction of the file's own the progress commits, or goes, with it. */
+/* Does the file's transaction in which statement `index` stands end prepared, with its locks? */
+static bool
+is_to_be_prepared(const struct alone *alone, size_t index)
+{
+    for (size_t i = index; i < alone->script.count; i++) {
+        if (alone->script.statements[i].control == CONTROL_PREPARE)
+            return true;
+        if (alone->script.statements[i].control == CONTROL_COMMIT ||
+            alone->script.statements[i].control == CONTROL_OTHER)
+            return false;
+    }
+    return false;
+}
+
+/*
+ * Inside a transaction of the file's own the progress commits, or goes, with it.
+ * One that is prepared would keep the history's row locked: it is recorded behind it.
+ */
 static bool
 record_progress(struct alone *alone, struct error *err)
 {
     char done[24];
     const char *const values[] = {alone->attempt_id, done, alone->checksum_done};
 
+    if (pg_is_in_transaction(alone->run->session.db) && is_to_be_prepared(alone, alone->done))
+        return true;
     snprintf(done, sizeof(done), "%zu", alone->done);
     return command(alone, memory_printf(SQL_PROGRESS, alone->run->session.ledger.history_table), 3,
         values, err);
@@ -237,6 +257,10 @@ run_statement(struct alone *alone, size_t index, struct error *err)
         return false;
     }
     alone->done = index + 1;
+    if (statement->control == CONTROL_CHAIN)
+        alone->run->scripts[alone->index].statements_kept = index;
+    else if (!pg_is_in_transaction(db))
+        alone->run->scripts[alone->index].statements_kept = alone->done;
     script_checksum(alone->text, &alone->script, alone->done, alone->checksum_done);
     return alone->done == alone->script.count || record_progress(alone, err);
 }
@@ -307,10 +331,25 @@ finish(struct alone *alone, int64_t *duration_ms, struct error *err)
     return true;
 }
 
+/*
+ * What is done up to a COMMIT committed with it: only the mark behind it is
+ * missing. To run it again it needs a transaction, above all COMMIT AND CHAIN.
+ */
+static bool
+reopen(struct alone *alone, struct error *err)
+{
+    if (!alone->step->is_resumed || alone->done == alone->script.count)
+        return true;
+    enum statement_control next = alone->script.statements[alone->done].control;
+    if (next != CONTROL_COMMIT && next != CONTROL_CHAIN)
+        return true;
+    return pg_command(alone->run->session.db, "BEGIN", 0, NULL, err);
+}
+
 static bool
 run_statements(struct alone *alone, struct error *err)
 {
-    if (!set_statement_timeout(alone, err))
+    if (!set_statement_timeout(alone, err) || !reopen(alone, err))
         return false;
     for (size_t i = alone->done; i < alone->script.count; i++) {
         if (signals_is_stop_requested())
@@ -342,7 +381,7 @@ alone_step(struct run *run, size_t index, struct error *err)
 {
     const struct step *step = &run->plan->steps[index];
     const struct migration_file *file = step_file(step);
-    AUTO_ALONE alone = {.run = run, .step = step, .done = step->statements_done};
+    AUTO_ALONE alone = {.run = run, .step = step, .index = index, .done = step->statements_done};
     size_t size = 0;
     int64_t duration_ms = 0;
 

@@ -101,8 +101,8 @@ list_changes(const struct run *run, int64_t version)
 
     for (size_t i = run->history->count; i-- > 0;) {
         const struct history_entry *entry = &run->history->entries[i];
-        bool is_left = entry->version > version ||
-                       (entry->version < version && is_mistaken(run, entry));
+        bool is_left =
+            entry->version > version || (entry->version < version && is_mistaken(run, entry));
         if (entry->is_applied && is_left)
             json_array_append_new(rows, adoption_row(entry->version, entry->name, false, NULL));
     }

@@ -16,7 +16,8 @@ struct step_script {
     enum script_mode mode;
     bool has_copy;
     size_t statements;
-    int64_t retry_for_ms; /* -1: no directive */
+    size_t statements_kept; /* outside a transaction: those that an end now would leave done */
+    int64_t retry_for_ms;   /* -1: no directive */
 };
 
 enum { RECORD_VALUES = 9 }; /* of sql_record; those of the settings follow */

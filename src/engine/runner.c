@@ -103,6 +103,7 @@ check_scripts(struct run *run, struct error *err)
             .mode = step->is_resumed ? SCRIPT_ALONE : script.mode,
             .has_copy = script.has_copy,
             .statements = script.count,
+            .statements_kept = step->statements_done,
             .retry_for_ms = script.retry_for_ms,
         };
         run->is_unprepared |= script.has_prepared;
@@ -323,7 +324,7 @@ apply_all(struct run *run, struct patience *patience, struct error *err)
 
 /* What is left of a migration outside a transaction, and how to go on. */
 static char *
-describe_alone(const struct step *step)
+describe_alone(const struct step *step, size_t kept, const struct error *err)
 {
     AUTO_STRING char *dirty = NULL;
 
@@ -335,9 +336,17 @@ describe_alone(const struct step *step)
     else
         dirty = memory_string(", and the database is dirty, without a version, until the rest is "
                               "done");
-    return memory_printf("It ran outside a transaction: what stands before this statement was "
-                         "kept%s. Mend the file and run again: it goes on here.",
-        dirty);
+    if (err->statement == kept + 1)
+        return memory_printf("It ran outside a transaction: what stands before this statement was "
+                             "kept%s. Mend the file and run again: it goes on here.",
+            dirty);
+    if (kept == 0)
+        return memory_printf("Its own transaction was rolled back: nothing of it was kept%s. Mend "
+                             "the file and run again.",
+            dirty);
+    return memory_printf("Its own transaction was rolled back: of its statements the first %zu "
+                         "were kept%s. Mend the file and run again: it goes on behind them.",
+        kept, dirty);
 }
 
 static void
@@ -350,7 +359,8 @@ tell_failed(struct run *run, const struct error *err)
     if (step == NULL || !run->is_started)
         return;
     bool is_alone = run->scripts != NULL && run->scripts[run->applied].mode == SCRIPT_ALONE;
-    AUTO_STRING char *text = is_alone ? describe_alone(step) : NULL;
+    AUTO_STRING char *text =
+        is_alone ? describe_alone(step, run->scripts[run->applied].statements_kept, err) : NULL;
     tell(run->listener, &(struct event){
                             .kind = EVENT_MIGRATION_FAILED,
                             .migration = step->migration->name,

@@ -92,12 +92,15 @@ control_of(struct words words)
     if (take_word(&words, "commit") || take_word(&words, "end")) {
         if (!take_word(&words, "work"))
             take_word(&words, "transaction");
-        return is_at_end(&words) ? CONTROL_COMMIT : CONTROL_OTHER;
+        if (is_at_end(&words))
+            return CONTROL_COMMIT;
+        return take_word(&words, "and") && take_word(&words, "chain") ? CONTROL_CHAIN
+                                                                      : CONTROL_OTHER;
     }
     if (take_word(&words, "abort"))
         return CONTROL_OTHER;
     if (take_word(&words, "prepare"))
-        return take_word(&words, "transaction") ? CONTROL_OTHER : CONTROL_NONE;
+        return take_word(&words, "transaction") ? CONTROL_PREPARE : CONTROL_NONE;
     if (take_word(&words, "rollback")) {
         if (!take_word(&words, "work"))
             take_word(&words, "transaction");
@@ -317,12 +320,19 @@ check_closed(const struct reading *reading, const struct script *script, struct 
         const struct statement *statement = &script->statements[i];
         if (statement->control == CONTROL_BEGIN && open == NULL)
             open = statement;
-        else if (statement->control == CONTROL_COMMIT || statement->control == CONTROL_OTHER)
+        else if (statement->control == CONTROL_CHAIN)
+            open = statement;
+        else if (statement->control != CONTROL_NONE && statement->control != CONTROL_BEGIN)
             open = NULL;
     }
     if (open == NULL)
         return true;
-    error_set(err, ERROR_INPUT, "this BEGIN is never closed");
+    error_set(err, ERROR_INPUT, "this %s is never closed",
+        open->control == CONTROL_CHAIN ? "COMMIT AND CHAIN" : "BEGIN");
+    if (open->control == CONTROL_CHAIN) {
+        error_hint(err, "Add COMMIT at the end of the file, or remove AND CHAIN. Nothing was run.");
+        return fail_at(reading, err, open->offset);
+    }
     error_hint(err, "Add COMMIT at the end of the file, or remove the BEGIN: each migration runs "
                     "in a transaction as it is. Nothing was run.");
     return fail_at(reading, err, open->offset);

@@ -231,6 +231,42 @@ class OutsideATransaction(DatabaseCase):
         self.assertEqual("a b c d", self.tables())
         self.assertEqual("1|f", self.version())
 
+    def test_what_is_said_of_it_is_what_was_kept(self):
+        kept = "and the version is 1, dirty, until the rest is done. Mend the file and run again"
+        for text, said in (
+                ("CREATE TABLE a (); BEGIN; COMMIT; SELECT 1/0;",
+                 f"It ran outside a transaction: what stands before this statement was kept, {kept}:"
+                 " it goes on here.\n"),
+                ("BEGIN; CREATE TABLE a (); SELECT 1/0; ROLLBACK;",
+                 f"Its own transaction was rolled back: nothing of it was kept, {kept}.\n"),
+                ("CREATE TABLE a (); BEGIN; CREATE TABLE b (); SELECT 1/0; COMMIT;",
+                 "Its own transaction was rolled back: of its statements the first 1 were kept,"
+                 f" {kept}: it goes on behind them.\n")):
+            with self.subTest(text):
+                self.psql("DROP TABLE IF EXISTS a, b, schema_migrations, pgstride_history")
+                self.assertIn(said, self.up({"1_n.up.sql": text}).stdout)
+
+    def test_a_chain_of_transactions_goes_on_within_it(self):
+        text = ("BEGIN;\nCREATE TABLE a ();\nCOMMIT AND CHAIN;\nCREATE TABLE b ();\n"
+                "SELECT 1 / count(*) FROM pg_class WHERE relname = 'c';\nCOMMIT;\n")
+        self.assertIn("of its statements the first 2 were kept", self.up({"1_n.up.sql": text}).stdout)
+        self.assertEqual("a", self.tables())
+        self.psql("CREATE TABLE c ()")
+        self.assert_good(self.up({"1_n.up.sql": text}))
+        self.assertEqual("a b c", self.tables())
+
+    def test_a_transaction_that_is_prepared_locks_no_row_of_ours(self):
+        """Another file, and another run, find it and end it."""
+        prepare = "BEGIN;\nCREATE TABLE a ();\nPREPARE TRANSACTION 'pgstride test';\n"
+        commit = "COMMIT PREPARED 'pgstride test';\n"
+        self.assert_good(self.up({"1_a.up.sql": prepare + commit + "CREATE TABLE b ();"}))
+        self.assertEqual("a b", self.tables())
+        self.psql("DROP TABLE a, b, schema_migrations, pgstride_history")
+        self.assert_good(self.up({"1_a.up.sql": prepare}))
+        self.assertEqual(("1|f", ""), (self.version(), self.tables()))
+        self.assert_good(self.up({"1_a.up.sql": prepare, "2_b.up.sql": commit}))
+        self.assertEqual("a", self.tables())
+
     def test_an_invalid_index_of_an_earlier_try_is_built_anew(self):
         files = {
             "1_t.up.sql": "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1), (1);\n",

@@ -30,6 +30,7 @@ PORT_TRIES = 5
 CONFIGURATION = """
 listen_addresses = '127.0.0.1'
 max_connections = 60
+max_prepared_transactions = 2
 shared_buffers = 32MB
 fsync = on                      # exit 0 means durable: that is measured here
 log_lock_waits = on
