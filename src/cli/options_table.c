@@ -49,7 +49,7 @@ static const struct option OPTIONS[] = {
     {"notify", "PGSTRIDE_NOTIFY", NULL, OPTION_CHOICE, FIELD(notify), 0, 0, "changes",
         "changes|always|failure|never", "WHEN", "which results are posted; a failure is a change"},
     {"format", "PGSTRIDE_FORMAT", NULL, OPTION_CHOICE, FIELD(format), 0, 0, "text", "text|json",
-        "FORMAT", "of the answer of status, version and verify"},
+        "FORMAT", "of the answer of status, version, plan and verify"},
     {"offline", "PGSTRIDE_OFFLINE", NULL, OPTION_SWITCH, FIELD(is_offline), 0, 0, "false", NULL,
         NULL, "verify: the folder alone, without a database"},
     {"exit-code", "PGSTRIDE_EXIT_CODE", NULL, OPTION_SWITCH, FIELD(is_exit_code), 0, 0, "false",

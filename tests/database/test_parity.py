@@ -306,7 +306,7 @@ class UrlParameters(Parity):
                 (self.cluster.url(self.dbname, sslmode="require"), None, 1),
                 (self.cluster.url(self.dbname, sslmode="disable"), None, 0),
                 (self.cluster.url(self.dbname, sslmode="prefer"), None, 0),
-                (quiet, {"PGSSLMODE": "disable"}, 0),  # there a URL without it is still require
+                (quiet, {"PGSSLMODE": "disable"}, 0),
                 (self.cluster.url(self.dbname, host=server.socket_dir), None, 0),
                 (words, None, 0)):
             with self.subTest(database=database, env=env):
