@@ -46,7 +46,7 @@ class Row(typing.NamedTuple):
 
 
 IT_DIES_SHORT = "it applies or reverts what there is, then fails"
-IT_ASKS = "it asks; without a terminal it takes no answer for no, and exits 0"
+IT_ASKS = "it asks, where nobody can answer, too"
 
 COMMANDS = (
     Row(None, "up", 0, "4|f", upto(4)),
