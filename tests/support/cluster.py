@@ -345,10 +345,11 @@ class Cluster:
             text=True, env=clean_environment(),
         )
 
-    def dump(self, dbname):
+    def dump(self, dbname, *options, data=False):
         """The schema as pg_dump writes it, without the lines that differ between two runs."""
+        what = [] if data else ["--schema-only"]
         return VOLATILE_DUMP_LINE.sub("", self._client(
-            "pg_dump", dbname, "--schema-only", "--no-owner"
+            "pg_dump", dbname, *what, "--no-owner", *options
         ))
 
     def create_database(self):
