@@ -127,9 +127,11 @@ class Folder:
             self.serial += 1
             name = f"{version}_{self.serial}"
             kind = random.choice(("table", "column", "column", "index", "data", "insert", "do",
-                                  "function", "sleep"))
+                                  "function", "sleep", "sleep", "unlock"))
             if kind == "sleep":
                 parts.append(Part(SLEEP, "SELECT 1"))
+            elif kind == "unlock":  # the lock is courtesy: nothing may depend on it
+                parts.append(Part("SELECT pg_advisory_unlock_all()", "SELECT 1"))
             elif kind == "do":
                 parts.append(Part(
                     f"DO $$ BEGIN CREATE TABLE x{name} (a int); INSERT INTO x{name} VALUES (1);"

@@ -23,6 +23,7 @@ if __name__ == "__main__":
 from database.case import DatabaseCase
 from database.model import (
     NOTHING, Attempt, Folder, Goal, Part, State, effects, plan, sql_text)
+from support.cluster import Cluster
 
 SEEDS = 25
 STEPS = 7
@@ -153,12 +154,36 @@ class Run:
             process.kill()
         elif interruption == "SIGTERM":
             process.send_signal(signal.SIGTERM)
-        elif interruption:
+        elif interruption == "terminated":
             self.ask(f"SELECT count(pg_terminate_backend(pid)) {OTHERS}")
+        elif interruption == "held":
+            self.hold(process)
+        elif interruption == "rival":
+            rival = self.start(*words)
+            status = self.finish(process)
+            output = self.output
+            self.check(status == self.finish(rival), f"{output}its rival:\n{self.output}")
+            self.output = output + "its rival:\n" + self.output
+            self.tell(f"pgstride {' '.join(words)}, twice at once: {status}")
+            return status
         status = self.finish(process)
         self.tell(f"pgstride {' '.join(words)}" + (f" ({interruption})" if interruption else "")
                   + f": {status}")
         return status
+
+    def hold(self, process):
+        """Kill it, and its session, where it is about to record: the narrowest place."""
+        if self.rows:
+            self.ask("BEGIN; LOCK TABLE pgstride_history IN SHARE MODE")
+        time.sleep(0.1)
+        process.kill()
+        self.ask(f"SELECT count(pg_terminate_backend(pid)) {OTHERS}")
+        for _ in range(1000):
+            if self.ask(f"SELECT pg_stat_clear_snapshot(); SELECT count(*) {OTHERS}").strip() == "0":
+                break
+            time.sleep(0.005)
+        if self.rows:
+            self.ask("COMMIT")
 
     # what is seen
 
@@ -306,7 +331,10 @@ class Run:
                 is_failing = True
                 break
             path.append(path[-1] ^ {version})
+        if interruption == "rival" and not self.can_have_rival(goal, expected):
+            interruption = None
         status = self.execute(goal.words(), interruption)
+        interruption = None if interruption == "rival" else interruption
         self.observe(bool(interruption))
         reached = set(self.state.applied)
         whole = set(before.applied) ^ {version for version, _ in expected.steps}
@@ -321,10 +349,17 @@ class Run:
             self.check((status == 0) == is_there, f"exit {status}, wanted {whole}")
             self.check(reached == path[-1], f"stopped at {reached}, not at {path[-1]}")
             self.check(status == (1 if is_failing else 0), f"exit {status}")
-        elif is_there and reached != set(before.applied) and interruption != "SIGKILL":
+        elif is_there and reached != set(before.applied) and interruption in ("SIGTERM", "terminated"):
             self.check(status in (0, -signal.SIGTERM), f"exit {status}, and yet all was done")
         if is_failing and status == 1 and not interruption:
             self.check_failed(*expected.steps[len(path) - 1])
+
+    def can_have_rival(self, goal, expected):
+        """Two runs at once mean one; outside a transaction they need the lock for that."""
+        migrations = [self.folder.migrations[version] for version, _ in expected.steps]
+        is_unlocked = any("unlock" in part.up for made in migrations for part in made.parts)
+        return goal.way == "up" and not goal.limit and not (
+            is_unlocked and any(made.is_alone for made in migrations))
 
     def is_half_done(self, expected):
         return any(version in self.state.attempts for version, _ in expected.steps)
@@ -353,7 +388,8 @@ class Run:
         return Goal(way, limit, 0, late, drift)
 
     def step_command(self):
-        interruption = self.random.choice((None,) * 4 + ("SIGKILL", "SIGTERM", "terminated"))
+        interruption = self.random.choice(
+            (None,) * 4 + ("SIGKILL", "SIGTERM", "terminated", "held", "rival"))
         self.command(self.random_goal(), interruption)
 
     def step_mend(self):
@@ -470,6 +506,22 @@ class Run:
 
 
 class Property(DatabaseCase):
+    """On a server of its own, which need not outlive a crash and so is quick."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = Cluster.start()
+        cls.addClassCleanup(cls.server.stop)
+        cls.server.stop_fast()
+        with open(f"{cls.server.data}/postgresql.conf", "a", encoding="ascii") as file:
+            file.write("fsync = off\nfull_page_writes = off\nautovacuum = off\n")
+        cls.server.start_again()
+
+    @property
+    def cluster(self):
+        return self.server
+
     def try_seed(self, seed):
         """One seed, in a database of its own."""
         self.setUp()
@@ -497,6 +549,7 @@ def main():
                         help="the first seed")
     parser.add_argument("--seeds", type=int, default=500, metavar="N", help="how many")
     options = parser.parse_args()
+    Property.setUpClass()
     case = Property("test_it_is_always_where_it_says")
     failed = []
     for seed in range(options.first, options.first + options.seeds):
