@@ -101,10 +101,15 @@ class Folder:
         self.random = random
         self.migrations = {}
         self.serial = 0
+        self.is_unlocked = random.random() < 0.15
         version = 0
         for _ in range(random.randint(3, 8)):
             version += random.choice((1, 2, 2, 3, 10))
             self.add(version, 0.2)
+        if self.is_unlocked:  # the lock is courtesy: no transactional file depends on it
+            first = self.migrations[self.versions()[0]]
+            first.parts.insert(0, Part("SELECT pg_advisory_unlock_all()", "SELECT 1"))
+            first.parts.append(Part("SELECT pg_sleep(0.3)", "SELECT 1"))
 
     def versions(self):
         return sorted(self.migrations)
@@ -127,11 +132,9 @@ class Folder:
             self.serial += 1
             name = f"{version}_{self.serial}"
             kind = random.choice(("table", "column", "column", "index", "data", "insert", "do",
-                                  "function", "sleep", "sleep", "unlock"))
+                                  "function", "sleep", "sleep"))
             if kind == "sleep":
                 parts.append(Part(SLEEP, "SELECT 1"))
-            elif kind == "unlock":  # the lock is courtesy: nothing may depend on it
-                parts.append(Part("SELECT pg_advisory_unlock_all()", "SELECT 1"))
             elif kind == "do":
                 parts.append(Part(
                     f"DO $$ BEGIN CREATE TABLE x{name} (a int); INSERT INTO x{name} VALUES (1);"
@@ -168,6 +171,8 @@ class Folder:
         tables = self.tables("t", version) + data
         modes = ["plain", "plain", "wrapped", "alone", "alone", "own"]
         mode = random.choice(modes + ["single"] * 2 * bool(tables))
+        if self.is_unlocked:
+            mode = random.choice(("plain", "wrapped"))
         if mode == "single":
             name = f"i{version}_{self.serial}"
             table = random.choice(tables)

@@ -3,7 +3,7 @@
 """Random folders, commands, kills and edits: what holds after every step.
 
 In the suite, SEEDS seeds; PGSTRIDE_SEED=N runs that one alone. For longer:
-test_property.py [--from N] [--seeds N].
+test_property.py [--from N] [--seeds N] [--stop].
 """
 
 import argparse
@@ -492,6 +492,8 @@ class Run:
 
     def run(self):
         self.observe()
+        if self.folder.is_unlocked:
+            self.command(Goal("up"), "rival")
         for _ in range(STEPS):
             steps = [self.step_command] * 7 + [
                 self.step_mend, self.step_edit, self.step_edit, self.step_late, self.step_force]
@@ -547,6 +549,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--from", type=int, default=1, dest="first", metavar="N",
                         help="the first seed")
+    parser.add_argument("--stop", action="store_true", help="at the first that fails")
     parser.add_argument("--seeds", type=int, default=500, metavar="N", help="how many")
     options = parser.parse_args()
     Property.setUpClass()
@@ -558,6 +561,8 @@ def main():
         except AssertionError as failure:
             failed.append(seed)
             print(failure, flush=True)
+            if options.stop:
+                break
     print(f"{options.seeds - len(failed)} of {options.seeds} seeds hold; failed: {failed}")
     return 1 if failed else 0
 
