@@ -130,6 +130,18 @@ history_create(struct pg *db, struct ledger *ledger, struct error *err)
     return true;
 }
 
+bool
+history_is_alone(const struct history_entry *entry)
+{
+    char nothing[DIGEST_HEX_BYTES];
+
+    if (entry->attempt_id == 0)
+        return false;
+    digest_text("", 0, nothing);
+    return entry->attempt_done > 0 ||
+           (entry->attempt_checksum != NULL && strcmp(entry->attempt_checksum, nothing) == 0);
+}
+
 static bool
 find_highest(const struct history *history, int64_t *highest)
 {
@@ -161,6 +173,15 @@ infer_applied(struct history *history, size_t sorted_count, const struct migrati
     entry->duration_ms = -1;
 }
 
+/* Was it a run of ours that moved the version to where it is, and is half done there? */
+static bool
+is_dirty_by_us(const struct history *history)
+{
+    const struct history_entry *entry = find_entry(history, history->version);
+
+    return history->is_dirty && entry != NULL && entry->is_attempt_up && history_is_alone(entry);
+}
+
 void
 history_infer(struct history *history, const struct catalog *catalog)
 {
@@ -178,7 +199,7 @@ history_infer(struct history *history, const struct catalog *catalog)
             entry->is_inferred = true;
         }
     }
-    if (!history->has_version)
+    if (!history->has_version || is_dirty_by_us(history))
         return;
 
     /* It went up: what lies between the records and its version is applied. */

@@ -71,6 +71,12 @@ void history_release(struct history **history);
 const struct history_entry *history_find(const struct history *history, int64_t version);
 
 /*
+ * Did a run of ours begin its attempt outside a transaction? Such an attempt has
+ * the checksum of the part that ran, which is nothing at first.
+ */
+bool history_is_alone(const struct history_entry *entry);
+
+/*
  * Read both tables, in one snapshot; run_id, by, at, duration and the attempt's
  * error only `with_details`. A table that is missing is empty; without
  * a version table the history beside it says nothing of it.

@@ -66,26 +66,10 @@ fail_dirty(const struct catalog *catalog, const struct history *history, struct 
         (long long)version_before(catalog, history->version), (long long)history->version);
 }
 
-/*
- * Did a run of ours begin it outside a transaction? Such an attempt has the
- * checksum of the part that ran, which is nothing at first.
- */
-static bool
-is_attempt_alone(const struct history_entry *entry)
-{
-    char nothing[DIGEST_HEX_BYTES];
-
-    if (entry->attempt_id == 0)
-        return false;
-    digest_text("", 0, nothing);
-    return entry->attempt_done > 0 ||
-           (entry->attempt_checksum != NULL && strcmp(entry->attempt_checksum, nothing) == 0);
-}
-
 void
 plan_resume_step(struct step *step, const struct history_entry *entry)
 {
-    if (!is_attempt_alone(entry) || entry->is_attempt_up == step->is_down)
+    if (!history_is_alone(entry) || entry->is_attempt_up == step->is_down)
         return;
     step->is_resumed = true;
     step->attempt_id = entry->attempt_id;
@@ -104,7 +88,7 @@ find_attempt(const struct history *history)
         bool is_fit = entry->is_attempt_up ? entry->version == history->version
                                            : entry->is_applied && entry->version > history->version;
         bool is_later = found == NULL || entry->attempt_id > found->attempt_id;
-        if (is_fit && is_later && is_attempt_alone(entry))
+        if (is_fit && is_later && history_is_alone(entry))
             found = entry;
     }
     return found;

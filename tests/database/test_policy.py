@@ -95,6 +95,33 @@ class OutOfOrder(DatabaseCase):
         self.assertEqual("t1 t4 t5", self.tables())
 
 
+class LateBesideHalfDone(DatabaseCase):
+    """An older file that comes while a newer one is half done was not applied by anybody."""
+
+    HALF = {**make(5), "5_t.up.sql": "-- pgstride: no-transaction\nCREATE TABLE t5 ();\nSELECT nope;"}
+
+    def check(self, before, late, tables):
+        self.assertEqual(1, self.up({**before, **self.HALF}).status)
+        self.assertEqual("5|t", self.version())
+        files = {**before, **self.HALF, **late}
+        self.assert_log(self.up(files), f"""
+            <time> ERROR pending, but older than the database's version 5: 3_t.up.sql
+                               hint: Give it a newer version; or apply it where it stands with --out-of-order apply.
+            {FAILED}
+        """, status=1)
+        self.assertNotIn("adopted", "".join(self.history()))
+        mended = {**files, "5_t.up.sql": self.HALF["5_t.up.sql"].replace("SELECT nope", "SELECT 1")}
+        self.assert_good(self.up(mended, "--out-of-order", "apply"))
+        self.assertEqual(tables, self.tables())
+        self.assertEqual("5|f", self.version())
+
+    def test_the_first_of_all_is_half_done(self):
+        self.check({}, make(3), "t3 t5")
+
+    def test_with_others_below(self):
+        self.check(make(1, 2), make(3), "t1 t2 t3 t5")
+
+
 class Drift(DatabaseCase):
     EDITED = {**make(1, 2, 3), "1_t.up.sql": "CREATE TABLE t1 (edited int);\n"}
     HINT = ("Put the file back and make the change in a new migration; or accept the edit with"
