@@ -66,6 +66,30 @@ is_resumed(const struct plan *plan, int64_t version)
     return plan->count > 0 && plan->steps[0].migration->version == version;
 }
 
+/*
+ * A late migration that stopped half way must not find itself above the version:
+ * nobody would know any more that it has to go on where it stopped.
+ */
+static bool
+check_half_done(const struct history *history, const struct plan *plan, struct error *err)
+{
+    const struct step *last = plan->count > 0 ? &plan->steps[plan->count - 1] : NULL;
+
+    for (size_t i = 0; last != NULL && i < history->count; i++) {
+        const struct history_entry *entry = &history->entries[i];
+        bool is_late = !entry->is_applied && entry->version < history->version;
+        bool is_passed = !last->has_to || last->to < entry->version;
+        if (!is_late || !is_passed || !entry->is_attempt_up || !history_is_alone(entry))
+            continue;
+        error_set(err, ERROR_PLAN,
+            "%s stopped on its way up, outside a transaction, with %zu of %zu statements done: "
+            "what is older cannot be reverted",
+            entry->name, entry->attempt_done, entry->attempt_total);
+        return error_hint(err, "Let it go on first: pgstride up 1 --out-of-order apply.");
+    }
+    return true;
+}
+
 bool
 plan_down(const struct catalog *catalog,
     const struct history *history,
@@ -98,5 +122,5 @@ plan_down(const struct catalog *catalog,
     }
     if (policy->limit > plan->count)
         plan->missing = policy->limit - plan->count;
-    return true;
+    return check_half_done(history, plan, err);
 }

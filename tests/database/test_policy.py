@@ -122,6 +122,26 @@ class LateBesideHalfDone(DatabaseCase):
         self.check(make(1, 2), make(3), "t1 t2 t3 t5")
 
 
+    def test_one_does_not_go_down_past_a_late_one_that_is_half_done(self):
+        files = {f"{n}_t.{way}.sql": sql for n in (1, 3, 4) for way, sql in (
+            ("up", f"CREATE TABLE t{n} ();"), ("down", f"DROP TABLE t{n};"))}
+        self.assert_good(self.up(files))
+        files["2_t.up.sql"] = "-- pgstride: no-transaction\nCREATE TABLE t2 ();\nSELECT nope;"
+        self.assertEqual(1, self.up(files, "--out-of-order", "apply").status)
+        for words, done in ((("down", "2"), "reverted"), (("down", "--all"), "reverted"),
+                            (("goto", "1"), "applied")):
+            with self.subTest(words):
+                self.assert_log(self.pgstride(files, *words), f"""
+                    <time> ERROR 2_t stopped on its way up, outside a transaction, with 1 of 2 statements done: what is older cannot be reverted
+                                       hint: Let it go on first: pgstride up 1 --out-of-order apply.
+                    {FAILED.replace("applied", done)}
+                """, status=1)
+        self.assert_good(self.pgstride(files, "down", "1"))
+        files["2_t.up.sql"] = files["2_t.up.sql"].replace("SELECT nope", "CREATE TABLE rest ()")
+        self.assert_good(self.up(files, "--out-of-order", "apply", "up", "1"))
+        self.assertEqual("rest t1 t2 t3", self.tables())
+
+
 class Drift(DatabaseCase):
     EDITED = {**make(1, 2, 3), "1_t.up.sql": "CREATE TABLE t1 (edited int);\n"}
     HINT = ("Put the file back and make the change in a new migration; or accept the edit with"
