@@ -317,6 +317,10 @@ def plan_down(folder, state, goal, last):
         steps = steps[:goal.limit]
     if dirty and is_changed(folder.migrations[dirty.version], dirty):
         return REFUSED
+    end = max((version for version in state.applied if version not in steps), default=-1)
+    if steps and any(end < version < state.row[0] for version, attempt in state.attempts.items()
+                     if attempt.is_up):
+        return REFUSED
     return Plan(False, [(version, False) for version in steps])
 
 

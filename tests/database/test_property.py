@@ -379,9 +379,6 @@ class Run:
         late = random.choice(("fail", "fail", "apply", "apply", "skip"))
         drift = random.choice(("fail", "fail", "warn"))
         way = random.choice(("up", "up", "up", "up", "down", "down", "goto", "goto"))
-        half = [attempt for attempt in self.state.attempts.values() if attempt.is_up]
-        if half and not self.state.dirty:  # what is half done must keep what it stands on
-            way = "up"
         limit = random.randint(1, 3) if random.random() < 0.5 else 0
         if way == "goto":
             return Goal("goto", 0, random.choice(self.folder.versions()), late, drift)
