@@ -107,9 +107,9 @@ class Folder:
             version += random.choice((1, 2, 2, 3, 10))
             self.add(version, 0.2)
         if self.is_unlocked:  # the lock is courtesy: no transactional file depends on it
-            first = self.migrations[self.versions()[0]]
-            first.parts.insert(0, Part("SELECT pg_advisory_unlock_all()", "SELECT 1"))
-            first.parts.append(Part("SELECT pg_sleep(0.3)", "SELECT 1"))
+            second = self.migrations[self.versions()[1]]
+            second.parts.insert(0, Part("SELECT pg_advisory_unlock_all()", "SELECT 1"))
+            second.parts.append(Part("SELECT pg_sleep(0.3)", "SELECT 1"))
 
     def versions(self):
         return sorted(self.migrations)
