@@ -38,14 +38,16 @@ plan_has_drifted(const struct migration *migration, const struct history_entry *
            strcmp(entry->checksum, migration->up.checksum) != 0;
 }
 
-/* The version before one, as the folder has it; -1, golang-migrate's word for none. */
+/* The applied version before one; -1, golang-migrate's word for none. */
 static int64_t
-version_before(const struct catalog *catalog, int64_t version)
+version_before(const struct history *history, int64_t version)
 {
     int64_t before = -1;
 
-    for (size_t i = 0; i < catalog->count && catalog->migrations[i].version < version; i++)
-        before = catalog->migrations[i].version;
+    for (size_t i = 0; i < history->count && history->entries[i].version < version; i++) {
+        if (history->entries[i].is_applied)
+            before = history->entries[i].version;
+    }
     return before;
 }
 
@@ -63,7 +65,7 @@ fail_dirty(const struct catalog *catalog, const struct history *history, struct 
     return error_hint(err,
         "Look at which of its statements took effect. If none did: pgstride force %lld; if all "
         "did: pgstride force %lld; then run again.",
-        (long long)version_before(catalog, history->version), (long long)history->version);
+        (long long)version_before(history, history->version), (long long)history->version);
 }
 
 void
@@ -95,18 +97,39 @@ find_attempt(const struct history *history)
 }
 
 static bool
-fail_other_way(const struct catalog *catalog, const struct history_entry *entry, struct error *err)
+fail_halfway(const struct history *history,
+    const struct history_entry *entry,
+    const char *advice,
+    struct error *err)
 {
-    const char *way = entry->is_attempt_up ? "up" : "down";
-
     error_set(err, ERROR_PLAN,
         "%s stopped on its way %s, outside a transaction, with %zu of %zu statements done",
-        entry->name, way, entry->attempt_done, entry->attempt_total);
+        entry->name, entry->is_attempt_up ? "up" : "down", entry->attempt_done,
+        entry->attempt_total);
     return error_hint(err,
-        "Go on in that direction first: pgstride %s. Or bring the schema where you want it by hand "
-        "and set the version: pgstride force %lld (with it) or force %lld (without).",
-        entry->is_attempt_up ? "up 1" : "down 1", (long long)entry->version,
-        (long long)version_before(catalog, entry->version));
+        "%s Or bring the schema where you want it by hand and set the version: pgstride force "
+        "%lld (with it) or force %lld (without).",
+        advice, (long long)entry->version, (long long)version_before(history, entry->version));
+}
+
+static bool
+fail_other_way(
+    const struct history *history, const struct history_entry *entry, struct error *err)
+{
+    return fail_halfway(history, entry,
+        entry->is_attempt_up ? "Go on in that direction first: pgstride up 1."
+                             : "Go on in that direction first: pgstride down 1.",
+        err);
+}
+
+static bool
+fail_without_file(
+    const struct history *history, const struct history_entry *entry, struct error *err)
+{
+    AUTO_STRING char *advice = memory_printf("Put %s.%s.sql back into the folder and run again.",
+        entry->name, entry->is_attempt_up ? "up" : "down");
+
+    return fail_halfway(history, entry, advice, err);
 }
 
 /* A migration outside a transaction that a run of ours began: go on where it stopped. */
@@ -121,18 +144,18 @@ resume(const struct catalog *catalog,
     const struct migration *migration =
         entry != NULL ? catalog_find(catalog, entry->version) : NULL;
 
-    if (entry == NULL || migration == NULL)
+    if (entry == NULL)
         return fail_dirty(catalog, history, err);
+    if (entry->is_attempt_up == is_down)
+        return fail_other_way(history, entry, err);
     struct step step = {.migration = migration,
         .is_down = !entry->is_attempt_up,
         .has_from = true,
         .from = entry->version,
         .has_to = history->version >= 0,
         .to = history->version};
-    if (step.is_down != is_down)
-        return fail_other_way(catalog, entry, err);
-    if (step_file(&step)->name == NULL)
-        return fail_dirty(catalog, history, err);
+    if (migration == NULL || step_file(&step)->name == NULL)
+        return fail_without_file(history, entry, err);
     plan_resume_step(&step, entry);
     *ARRAY_ADD(plan->steps, plan->count, plan->capacity) = step;
     return true;
