@@ -92,6 +92,54 @@ a_late_file_leaves_the_version(UNUSED void **state)
 }
 
 static void
+a_run_down_ends_below_where_it_began(UNUSED void **state)
+{
+    AUTO_REPORT report = {0};
+
+    report_init(&report, 0);
+    report_hear(&report, &(struct event){.kind = EVENT_RUN_STARTED,
+                             .is_down = true,
+                             .database = "company",
+                             .host = "db",
+                             .has_from = true,
+                             .from = 2,
+                             .pending = 2,
+                             .planned = 2,
+                             .total = 3});
+    assert_true(report.is_down);
+    assert_false(report.has_wanted);
+    report_hear(&report, &(struct event){.kind = EVENT_MIGRATION_APPLIED,
+                             .is_down = true,
+                             .migration = "2_b",
+                             .version = 2,
+                             .has_wanted = true,
+                             .wanted = 1});
+    assert_true(report.has_to);
+    assert_int_equal(report.to, 1);
+    report_hear(&report, &(struct event){.kind = EVENT_MIGRATION_APPLIED,
+                             .is_down = true,
+                             .migration = "1_a",
+                             .version = 1});
+    assert_false(report.has_to);
+    assert_int_equal(report.count, 2);
+    assert_int_equal(report.from, 2);
+}
+
+static void
+a_version_that_is_set_by_hand_or_a_drop_is_no_step(UNUSED void **state)
+{
+    AUTO_REPORT report = {0};
+
+    report_init(&report, 0);
+    report_hear(&report, &STARTED);
+    report_hear(&report, &(struct event){.kind = EVENT_VERSION_SET, .text = "forced"});
+    report_hear(&report, &(struct event){.kind = EVENT_SCHEMA_DROPPED, .text = "dropped"});
+    assert_int_equal(report.count, 0);
+    assert_true(report.has_to);
+    assert_int_equal(report.to, 1);
+}
+
+static void
 a_failure_is_kept_and_whether_it_was_told(UNUSED void **state)
 {
     AUTO_REPORT report = {0};
@@ -151,6 +199,8 @@ main(void)
         cmocka_unit_test(a_run_that_never_started_is_an_empty_report),
         cmocka_unit_test(a_run_is_followed_from_start_to_end),
         cmocka_unit_test(a_late_file_leaves_the_version),
+        cmocka_unit_test(a_run_down_ends_below_where_it_began),
+        cmocka_unit_test(a_version_that_is_set_by_hand_or_a_drop_is_no_step),
         cmocka_unit_test(a_failure_is_kept_and_whether_it_was_told),
         cmocka_unit_test(what_can_succeed_later_with_nothing_changed_is_retryable),
     };

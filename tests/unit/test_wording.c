@@ -119,6 +119,88 @@ a_run_says_what_is_pending(UNUSED void **state)
 }
 
 static void
+a_run_down_says_what_it_reverts(UNUSED void **state)
+{
+    static const struct row TABLE[] = {
+        {{.kind = EVENT_RUN_STARTED,
+             .is_down = true,
+             .database = "company",
+             .host = "db",
+             .has_from = true,
+             .from = 3,
+             .has_wanted = true,
+             .wanted = 1,
+             .pending = 3,
+             .planned = 2,
+             .total = 4},
+            "reverting 2 of 3 applied migrations on company at db: 3 -> 1",
+            "{\"database\":\"company\",\"host\":\"db\",\"planned\":2,\"from\":3,\"wanted\":1}"},
+        {{.kind = EVENT_RUN_STARTED,
+             .is_down = true,
+             .database = "company",
+             .host = "db",
+             .has_from = true,
+             .from = 1,
+             .pending = 1,
+             .planned = 1,
+             .total = 4},
+            "reverting 1 of 1 applied migration on company at db: 1 -> none",
+            "{\"database\":\"company\",\"host\":\"db\",\"planned\":1,\"from\":1,\"wanted\":null}"},
+        {{.kind = EVENT_RUN_STARTED,
+             .is_down = true,
+             .database = "company",
+             .host = "db",
+             .total = 4},
+            "nothing to revert on company at db; current version is none",
+            "{\"database\":\"company\",\"host\":\"db\",\"planned\":0,\"from\":null,"
+            "\"wanted\":null}"},
+        {{.kind = EVENT_MIGRATION_APPLIED,
+             .is_down = true,
+             .migration = "2_b",
+             .version = 2,
+             .statements = 1,
+             .duration_ms = 16,
+             .has_wanted = true,
+             .wanted = 1},
+            "2_b reverted in 16 ms (1 statement); current version is 1",
+            "{\"migration\":\"2_b\",\"version\":2,\"direction\":\"down\",\"statements\":1,"
+            "\"duration_ms\":16,\"current_version\":1}"},
+        {{.kind = EVENT_MIGRATION_APPLIED,
+             .is_down = true,
+             .migration = "1_a",
+             .version = 1,
+             .duration_ms = 3},
+            "1_a reverted in 3 ms (0 statements); current version is none",
+            "{\"migration\":\"1_a\",\"version\":1,\"direction\":\"down\",\"duration_ms\":3,"
+            "\"current_version\":null}"},
+    };
+
+    check_rows(TABLE, ARRAY_LENGTH(TABLE));
+}
+
+static void
+a_version_that_was_set_says_from_where_to_where(UNUSED void **state)
+{
+    static const struct row TABLE[] = {
+        {{.kind = EVENT_VERSION_SET,
+             .text = "forced",
+             .database = "company",
+             .host = "db",
+             .has_from = true,
+             .from = 3,
+             .has_wanted = true,
+             .wanted = 2},
+            "version set on company at db, without running anything: 3 -> 2",
+            "{\"database\":\"company\",\"host\":\"db\",\"from\":3,\"to\":2}"},
+        {{.kind = EVENT_VERSION_SET, .text = "forced", .database = "company", .host = "db"},
+            "version set on company at db, without running anything: none -> none",
+            "{\"database\":\"company\",\"host\":\"db\",\"from\":null,\"to\":null}"},
+    };
+
+    check_rows(TABLE, ARRAY_LENGTH(TABLE));
+}
+
+static void
 waiting_says_for_what_and_how_long(UNUSED void **state)
 {
     static const struct row TABLE[] = {
@@ -320,6 +402,7 @@ what_was_worded_before_is_said_as_it_is(UNUSED void **state)
         {{.kind = EVENT_WARNING, .text = "beware"}, "beware", "{}"},
         {{.kind = EVENT_DETAIL, .text = "by the way"}, "by the way", "{}"},
         {{.kind = EVENT_RUN_FINISHED, .text = "done"}, "done", "{}"},
+        {{.kind = EVENT_SCHEMA_DROPPED, .text = "dropped 2 tables"}, "dropped 2 tables", "{}"},
     };
 
     check_rows(TABLE, ARRAY_LENGTH(TABLE));
@@ -335,6 +418,9 @@ an_event_has_a_name_and_a_severity(UNUSED void **state)
     } TABLE[] = {
         {{.kind = EVENT_RUN_STARTED}, "run.started", LOG_INFO},
         {{.kind = EVENT_DATABASE_WAITING}, "database.waiting", LOG_WARNING},
+        {{.kind = EVENT_DATABASE_CONNECTED}, "database.connected", LOG_DEBUG},
+        {{.kind = EVENT_VERSION_SET}, "version.set", LOG_INFO},
+        {{.kind = EVENT_SCHEMA_DROPPED}, "schema.dropped", LOG_INFO},
         {{.kind = EVENT_LOCK_WAITING}, "lock.waiting", LOG_WARNING},
         {{.kind = EVENT_MIGRATION_STARTED}, "migration.started", LOG_DEBUG},
         {{.kind = EVENT_MIGRATION_RETRIED}, "migration.retried", LOG_WARNING},
@@ -471,6 +557,45 @@ a_success_is_summed_up(UNUSED void **state)
 }
 
 static void
+a_run_down_is_summed_up(UNUSED void **state)
+{
+    char name[] = "2_b";
+    struct report_step step = {.name = name, .version = 2, .duration_ms = 5};
+    struct report report = {.is_started = true,
+        .is_down = true,
+        .has_from = true,
+        .from = 2,
+        .planned = 2,
+        .steps = &step,
+        .count = 1,
+        .duration_ms = 107};
+
+    check_summary(&report, "succeeded! 1 migration reverted in 107 ms; 2 -> none",
+        "{\"success\":true,\"from\":2,\"to\":null,\"wanted\":null,\"reverted_count\":1,"
+        "\"reverted\":[{\"version\":2,\"name\":\"2_b\",\"duration_ms\":5}],"
+        "\"duration_ms\":107,\"retryable\":false}");
+
+    report.has_failed = true;
+    report.has_to = true;
+    report.to = 1;
+    report.error = (struct error){.kind = ERROR_DATABASE, .sqlstate = "42703", .message = "no"};
+    check_summary(&report,
+        "failed: 1 of 2 reverted in 107 ms; 2 -> 1 (wanted none); a retry will not help",
+        "{\"success\":false,\"from\":2,\"to\":1,\"wanted\":null,\"reverted_count\":1,"
+        "\"reverted\":[{\"version\":2,\"name\":\"2_b\",\"duration_ms\":5}],"
+        "\"duration_ms\":107,\"retryable\":false,"
+        "\"error\":{\"message\":\"no\",\"sqlstate\":\"42703\"}}");
+
+    struct report early = {.is_down = true,
+        .has_failed = true,
+        .error = {.kind = ERROR_TIMEOUT, .message = "late"}};
+    check_summary(&early, "failed: nothing was reverted; a retry may help",
+        "{\"success\":false,\"from\":null,\"to\":null,\"wanted\":null,\"reverted_count\":0,"
+        "\"reverted\":[],\"duration_ms\":0,\"retryable\":true,"
+        "\"error\":{\"message\":\"late\"}}");
+}
+
+static void
 a_failure_is_summed_up(UNUSED void **state)
 {
     char name[] = "1_a";
@@ -530,6 +655,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_says_what_is_pending),
+        cmocka_unit_test(a_run_down_says_what_it_reverts),
+        cmocka_unit_test(a_version_that_was_set_says_from_where_to_where),
         cmocka_unit_test(waiting_says_for_what_and_how_long),
         cmocka_unit_test(a_migration_says_how_it_goes),
         cmocka_unit_test(a_retry_says_why_and_when),
@@ -540,6 +667,7 @@ main(void)
         cmocka_unit_test(a_duration_is_said_in_the_unit_that_fits),
         cmocka_unit_test(an_error_shows_its_place_as_far_as_it_is_known),
         cmocka_unit_test(a_success_is_summed_up),
+        cmocka_unit_test(a_run_down_is_summed_up),
         cmocka_unit_test(a_failure_is_summed_up),
         cmocka_unit_test(a_long_summary_stays_within_a_line),
     };
