@@ -32,7 +32,8 @@ read_step(struct preview *preview, size_t index, struct error *err)
     if (step->is_down && !catalog_hash_down(preview->catalog, step->migration->version, err))
         return false;
     return catalog_text(preview->catalog, file, &read->text, &size, &read->owned_text, err) &&
-           script_parse(file->name, read->text, size, &read->script, err);
+           script_parse(file->name, read->text, size, &read->script, err) &&
+           run_check_resumable(step, read->text, &read->script, err);
 }
 
 static bool

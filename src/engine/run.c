@@ -208,6 +208,25 @@ run_open(struct run *run, struct error *err)
     return session_history(&run->session, run->plan != NULL, &run->history, err);
 }
 
+bool
+run_check_resumable(
+    const struct step *step, const char *text, const struct script *script, struct error *err)
+{
+    char checksum[DIGEST_HEX_BYTES] = "";
+
+    if (!step->is_resumed)
+        return true;
+    if (step->statements_done <= script->count)
+        script_checksum(text, script, step->statements_done, checksum);
+    if (step->checksum_done != NULL && strcmp(checksum, step->checksum_done) == 0)
+        return true;
+    error_set(err, ERROR_PLAN,
+        "%s was edited within its first %zu statements, which ran before, outside a transaction",
+        step_file(step)->name, step->statements_done);
+    return error_hint(err, "Put them back as they were and run again: it goes on behind them. "
+                           "Make the change in a new migration.");
+}
+
 void
 run_place_error(const struct run *run,
     const struct step *step,

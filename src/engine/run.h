@@ -62,6 +62,13 @@ void run_done(struct run *run);
 MUST_CHECK bool run_open(struct run *run, struct error *err);
 
 /*
+ * Is the part of a step that an earlier run did still what its file begins with?
+ * Errors   ERROR_PLAN.
+ */
+MUST_CHECK bool run_check_resumable(
+    const struct step *step, const char *text, const struct script *script, struct error *err);
+
+/*
  * Say where in its file a refused statement stands: line, column, source. With
  * `statement` = its index in the file.
  */

@@ -57,26 +57,6 @@ warn_all(const struct run *run, char *const warnings[], size_t count)
         tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = warnings[i]});
 }
 
-/* Is the part that an earlier run did still what the file begins with? */
-static bool
-check_resumable(
-    const struct step *step, const char *text, const struct script *script, struct error *err)
-{
-    char checksum[DIGEST_HEX_BYTES] = "";
-
-    if (!step->is_resumed)
-        return true;
-    if (step->statements_done <= script->count)
-        script_checksum(text, script, step->statements_done, checksum);
-    if (step->checksum_done != NULL && strcmp(checksum, step->checksum_done) == 0)
-        return true;
-    error_set(err, ERROR_PLAN,
-        "%s was edited within its first %zu statements, which ran before, outside a transaction",
-        step_file(step)->name, step->statements_done);
-    return error_hint(err, "Put them back as they were and run again: it goes on behind them. "
-                           "Make the change in a new migration.");
-}
-
 /* Read and split every file that is to run, so that what is wrong in one stops all. */
 static bool
 check_scripts(struct run *run, struct error *err)
@@ -97,7 +77,7 @@ check_scripts(struct run *run, struct error *err)
             return false;
         if (!script_parse(file->name, text, size, &script, err))
             return false;
-        if (!check_resumable(step, text, &script, err))
+        if (!run_check_resumable(step, text, &script, err))
             return false;
         run->scripts[i] = (struct step_script){
             .mode = step->is_resumed ? SCRIPT_ALONE : script.mode,
@@ -120,7 +100,7 @@ tell_connected(const struct run *run)
                             .kind = EVENT_DATABASE_CONNECTED,
                             .database = pg_database(run->session.db),
                             .host = pg_host(run->session.db),
-                            .has_from = run->history->has_version,
+                            .has_from = run->history->has_version && run->history->version >= 0,
                             .from = run->history->version,
                         });
 }
@@ -136,7 +116,7 @@ tell_start(struct run *run)
                             .is_down = run->plan->is_down,
                             .database = pg_database(run->session.db),
                             .host = pg_host(run->session.db),
-                            .has_from = run->history->has_version,
+                            .has_from = run->history->has_version && run->history->version >= 0,
                             .from = run->history->version,
                             .has_wanted = run->plan->has_wanted,
                             .wanted = run->plan->wanted,
