@@ -90,7 +90,10 @@ is_mistaken(const struct run *run, const struct history_entry *entry)
     return entry->outcome == OUTCOME_FORCED && catalog_find(run->catalog, entry->version) == NULL;
 }
 
-/* What the history says otherwise than the version will: reverted, and applied. */
+/*
+ * What the history says otherwise than the version will: reverted, also what was half
+ * done, and applied.
+ */
 static json_t *
 list_changes(const struct run *run, int64_t version)
 {
@@ -101,9 +104,10 @@ list_changes(const struct run *run, int64_t version)
 
     for (size_t i = run->history->count; i-- > 0;) {
         const struct history_entry *entry = &run->history->entries[i];
-        bool is_left =
-            entry->version > version || (entry->version < version && is_mistaken(run, entry));
-        if (entry->is_applied && is_left)
+        bool is_begun = entry->is_applied || entry->attempt_done > 0;
+        bool is_undone =
+            entry->version < version && entry->is_applied && is_mistaken(run, entry);
+        if ((is_begun && entry->version > version) || is_undone)
             json_array_append_new(rows, adoption_row(entry->version, entry->name, false, NULL));
     }
     for (size_t i = 0; i < run->catalog->count; i++) {
