@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "adapter/signals.h"
 #include "base/memory.h"
@@ -23,6 +24,7 @@ struct alone {
     char to[24]; /* -1, golang-migrate's word, where there is no version any more */
     char attempt_id[24];
     char checksum_done[DIGEST_HEX_BYTES]; /* of the file up to what is done */
+    struct pg_rows *roles;                /* that the file took on, while we use ours; or NULL */
 };
 
 static void
@@ -30,6 +32,7 @@ alone_done(struct alone *alone)
 {
     script_done(&alone->script);
     free(alone->owned_text);
+    pg_rows_release(&alone->roles);
 }
 #define AUTO_ALONE __attribute__((cleanup(alone_done))) struct alone
 
@@ -193,6 +196,48 @@ set_statement_timeout(struct alone *alone, struct error *err)
         1, values, err);
 }
 
+/*
+ * A file may take on a role that has no right to our tables: between its
+ * statements we use our own. Inside a transaction of the file's own that is
+ * LOCAL, so that what it set comes with its COMMIT.
+ */
+#define SQL_LEAVE_ROLES                                                                            \
+    "SELECT current_setting('session_authorization'), current_setting('role'),\n"                  \
+    "       set_config('session_authorization', $1, $3), set_config('role', $2, $3)"
+
+#define SQL_ENTER_ROLES                                                                            \
+    "SELECT set_config('session_authorization', $1, $3), set_config('role', $2, $3)"
+
+static bool
+leave_roles(struct alone *alone, struct error *err)
+{
+    const struct run *run = alone->run;
+    const char *is_local = pg_is_in_transaction(run->session.db) ? "true" : "false";
+    const char *const values[] = {
+        pg_user(run->session.db), run->config->role != NULL ? run->config->role : "none", is_local};
+
+    pg_rows_release(&alone->roles);
+    return pg_query(run->session.db, SQL_LEAVE_ROLES, ARRAY_LENGTH(values), values, &alone->roles,
+               err) ||
+           error_prefix(err, "cannot take our own role");
+}
+
+/* Those that leave_roles found, where they are others than ours. */
+static bool
+enter_roles(struct alone *alone, struct error *err)
+{
+    struct pg *db = alone->run->session.db;
+    AUTO_ROWS struct pg_rows *roles = TAKE(alone->roles);
+
+    if (roles == NULL || (strcmp(pg_rows_text(roles, 0, 0), pg_rows_text(roles, 0, 2)) == 0 &&
+                             strcmp(pg_rows_text(roles, 0, 1), pg_rows_text(roles, 0, 3)) == 0))
+        return true;
+    const char *const values[] = {pg_rows_text(roles, 0, 0), pg_rows_text(roles, 0, 1),
+        pg_is_in_transaction(db) ? "true" : "false"};
+    return pg_command(db, SQL_ENTER_ROLES, ARRAY_LENGTH(values), values, err) ||
+           error_prefix(err, "cannot take the role again that the file took");
+}
+
 #define SQL_PROGRESS                                                                               \
     "UPDATE %s\n"                                                                                  \
     "   SET statements_done = $2, checksum = $3\n"                                                 \
@@ -242,6 +287,8 @@ run_statement(struct alone *alone, size_t index, struct error *err)
     if (statement->is_run_alone && alone->step->is_resumed &&
         !concurrent_index_sweep(alone->run, alone->attempt_id, sql, err))
         return false;
+    if (!enter_roles(alone, err))
+        return false;
     bool is_run = statement->is_copy_in ? pg_run_copy(db, sql, alone->text + statement->data_offset,
                                               statement->data_bytes, &reply, err)
                                         : pg_run(db, sql, &reply, err);
@@ -262,7 +309,8 @@ run_statement(struct alone *alone, size_t index, struct error *err)
     else if (!pg_is_in_transaction(db))
         alone->run->scripts[alone->index].statements_kept = alone->done;
     script_checksum(alone->text, &alone->script, alone->done, alone->checksum_done);
-    return alone->done == alone->script.count || record_progress(alone, err);
+    return alone->done == alone->script.count ||
+           (leave_roles(alone, err) && record_progress(alone, err));
 }
 
 #define SQL_FAIL                                                                                   \
@@ -283,7 +331,8 @@ record_failure(struct alone *alone, const struct error *failure)
         return;
     if (pg_is_in_transaction(db) && !pg_command(db, "ROLLBACK", 0, NULL, &err))
         return;
-    if (command(alone, memory_printf(SQL_FAIL, alone->run->session.ledger.history_table), 2, values,
+    if (leave_roles(alone, &err) &&
+        command(alone, memory_printf(SQL_FAIL, alone->run->session.ledger.history_table), 2, values,
             &err))
         return;
     error_prefix(&err, "the failure could not be entered into the history");
