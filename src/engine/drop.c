@@ -7,30 +7,63 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-/* A partition goes with its table. */
+/* One row at least, for the schema's name. A partition goes with its table. */
 #define SQL_LIST                                                                                   \
-    "SELECT format('%I.%I', n.nspname, c.relname), n.nspname\n"                                    \
-    "  FROM pg_class AS c\n"                                                                       \
-    "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"                                         \
-    " WHERE n.nspname = current_schema()\n"                                                        \
-    "   AND c.relkind IN ('r', 'p') AND NOT c.relispartition\n"                                    \
-    "   AND NOT EXISTS (SELECT\n"                                                                  \
-    "                     FROM pg_depend AS d\n"                                                   \
-    "                    WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid\n"             \
-    "                      AND d.deptype = 'e')\n"                                                 \
-    " ORDER BY c.relname"
+    "SELECT s.name, CASE WHEN t.name IS NOT NULL THEN format('%I.%I', s.name, t.name) END\n"       \
+    "  FROM (SELECT current_schema()) AS s (name)\n"                                               \
+    "  LEFT JOIN (\n"                                                                              \
+    "        SELECT c.relname\n"                                                                   \
+    "          FROM pg_class AS c\n"                                                               \
+    "          JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"                                 \
+    "         WHERE n.nspname = current_schema()\n"                                                \
+    "           AND c.relkind IN ('r', 'p') AND NOT c.relispartition\n"                            \
+    "           AND NOT EXISTS (SELECT\n"                                                          \
+    "                             FROM pg_depend AS d\n"                                           \
+    "                            WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid\n"     \
+    "                              AND d.deptype = 'e')) AS t (name) ON true\n"                    \
+    " ORDER BY t.name"
 
 static bool
-drop_all(struct run *run, const struct pg_rows *rows, struct error *err)
+drop_all(struct run *run, const struct pg_rows *rows, size_t count, struct error *err)
 {
     AUTO_TEXT sql = TEXT_INIT;
 
-    if (pg_rows_count(rows) == 0)
+    if (count == 0)
         return true;
-    for (size_t i = 0; i < pg_rows_count(rows); i++)
-        text_printf(&sql, "%s%s", i == 0 ? "DROP TABLE " : ", ", pg_rows_text(rows, i, 0));
+    for (size_t i = 0; i < count; i++)
+        text_printf(&sql, "%s%s", i == 0 ? "DROP TABLE " : ", ", pg_rows_text(rows, i, 1));
     text_puts(&sql, " CASCADE");
     return pg_command(run->session.db, text_string(&sql), 0, NULL, err);
+}
+
+/* In another schema, our two tables stay, and say no more that anything was applied. */
+static bool
+forget_version(struct run *run, const char *schema, struct error *err)
+{
+    const struct ledger *ledger = &run->session.ledger;
+    const char *const values[] = {ledger->table};
+    AUTO_STRING char *version = memory_printf("DELETE FROM %s", ledger->version_table);
+    AUTO_STRING char *history =
+        memory_printf("DELETE FROM %s WHERE migrations_table = $1", ledger->history_table);
+
+    if (strcmp(ledger->schema, schema) == 0)
+        return true;
+    return (!ledger->has_version_table || pg_command(run->session.db, version, 0, NULL, err)) &&
+           (!ledger->has_history_table || pg_command(run->session.db, history, 1, values, err));
+}
+
+static bool
+drop_and_forget(struct run *run, const struct pg_rows *rows, size_t count, struct error *err)
+{
+    struct error ignored = ERROR_INIT;
+
+    if (!pg_command(run->session.db, "BEGIN", 0, NULL, err))
+        return false;
+    if (drop_all(run, rows, count, err) && forget_version(run, pg_rows_text(rows, 0, 0), err))
+        return pg_command(run->session.db, "COMMIT", 0, NULL, err);
+    if (!pg_is_lost(run->session.db) && !pg_command(run->session.db, "ROLLBACK", 0, NULL, &ignored))
+        error_prefix(err, "and the rollback failed");
+    return false;
 }
 
 bool
@@ -46,11 +79,12 @@ drop_tables(const struct config *config,
         return false;
     if (!pg_query(run.session.db, SQL_LIST, 0, NULL, &rows, err))
         return error_prefix(err, "cannot list the tables");
-    if (!drop_all(&run, rows, err))
+    size_t count = pg_rows_is_null(rows, 0, 1) ? 0 : pg_rows_count(rows);
+    if (!drop_and_forget(&run, rows, count, err))
         return error_prefix(err, "nothing was dropped");
     AUTO_STRING char *text = memory_printf("dropped %zu table%s of the schema %s on %s at %s",
-        pg_rows_count(rows), pg_rows_count(rows) == 1 ? "" : "s", run.session.ledger.schema,
-        pg_database(run.session.db), pg_host(run.session.db));
+        count, count == 1 ? "" : "s", pg_rows_text(rows, 0, 0), pg_database(run.session.db),
+        pg_host(run.session.db));
     tell(listener, &(struct event){.kind = EVENT_SCHEMA_DROPPED, .text = text});
     return true;
 }
