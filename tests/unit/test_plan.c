@@ -705,16 +705,16 @@ what_has_no_down_file_is_not_reverted(UNUSED void **state)
             .policy = {DOWN, .limit = 1},
             .message =
                 "the database is at version 7, of which neither the folder nor the history knows",
-            .hint =
-                "Use the image that has its files; or set the version by hand with pgstride force."},
+            .hint = "Use the image that has its files; or set the version by hand with pgstride "
+                    "force."},
         {.folder = "1 2",
             .applied = "1 -2",
             .version = 2,
             .policy = {DOWN, .limit = 1},
             .message =
                 "the database is at version 2, of which neither the folder nor the history knows",
-            .hint =
-                "Use the image that has its files; or set the version by hand with pgstride force."},
+            .hint = "Use the image that has its files; or set the version by hand with pgstride "
+                    "force."},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(TABLE); i++)
@@ -839,8 +839,7 @@ goto_refuses_a_goal_that_cannot_be_reached(UNUSED void **state)
 #define PUT_BACK(file)                                                                             \
     "Put " file " back into the folder and run again. Or bring the schema where you want it by "   \
     "hand and set the version: pgstride force 3 (with it) or force 2 (without)."
-#define STOPPED_UP                                                                                 \
-    "3_m stopped on its way up, outside a transaction, with 2 of 3 statements done"
+#define STOPPED_UP "3_m stopped on its way up, outside a transaction, with 2 of 3 statements done"
 #define STOPPED_DOWN                                                                               \
     "3_m stopped on its way down, outside a transaction, with 2 of 3 statements done"
 
@@ -902,7 +901,8 @@ a_half_reverted_migration_is_first_brought_to_its_end(UNUSED void **state)
             .is_dirty = true,
             ATTEMPT_DOWN,
             .policy = {DOWN, .limit = 1},
-            .plan = "3_m from 3 down to 2 resumed, attempt 7 after 2 of first two; to 2; 3 applied"},
+            .plan =
+                "3_m from 3 down to 2 resumed, attempt 7 after 2 of first two; to 2; 3 applied"},
         {.folder = "1 2 3",
             .applied = "1 2 *3",
             .version = 2,
@@ -917,7 +917,8 @@ a_half_reverted_migration_is_first_brought_to_its_end(UNUSED void **state)
             .is_dirty = true,
             ATTEMPT_DOWN,
             .policy = {GOTO(2)},
-            .plan = "3_m from 3 down to 2 resumed, attempt 7 after 2 of first two; to 2; 3 applied"},
+            .plan =
+                "3_m from 3 down to 2 resumed, attempt 7 after 2 of first two; to 2; 3 applied"},
         {.folder = "1 2 3",
             .applied = "1 2 *3",
             .version = 2,
@@ -948,8 +949,8 @@ a_half_reverted_migration_is_first_brought_to_its_end(UNUSED void **state)
             .is_dirty = true,
             .attempt = {.id = 7, .checksum = NOTHING, .total = 3, .is_down = true},
             .policy = {DOWN, .limit = 1},
-            .plan = "3_m from 3 down to 2 resumed, attempt 7 after 0 of " NOTHING
-                    "; to 2; 3 applied"},
+            .plan =
+                "3_m from 3 down to 2 resumed, attempt 7 after 0 of " NOTHING "; to 2; 3 applied"},
         /* The first one of all: there is no version to go back to. */
         {.folder = "1",
             .applied = "*1",
@@ -957,8 +958,8 @@ a_half_reverted_migration_is_first_brought_to_its_end(UNUSED void **state)
             .is_dirty = true,
             ATTEMPT_DOWN,
             .policy = {DOWN, .limit = 1},
-            .plan =
-                "1_m from 1 down to none resumed, attempt 7 after 2 of first two; to none; 1 applied"},
+            .plan = "1_m from 1 down to none resumed, attempt 7 after 2 of first two; to none; 1 "
+                    "applied"},
         {.folder = "1",
             .applied = "*1",
             .version = NONE,

@@ -116,10 +116,9 @@ a_run_down_ends_below_where_it_began(UNUSED void **state)
                              .wanted = 1});
     assert_true(report.has_to);
     assert_int_equal(report.to, 1);
-    report_hear(&report, &(struct event){.kind = EVENT_MIGRATION_APPLIED,
-                             .is_down = true,
-                             .migration = "1_a",
-                             .version = 1});
+    report_hear(&report,
+        &(struct event){
+            .kind = EVENT_MIGRATION_APPLIED, .is_down = true, .migration = "1_a", .version = 1});
     assert_false(report.has_to);
     assert_int_equal(report.count, 2);
     assert_int_equal(report.from, 2);

@@ -586,9 +586,8 @@ a_run_down_is_summed_up(UNUSED void **state)
         "\"duration_ms\":107,\"retryable\":false,"
         "\"error\":{\"message\":\"no\",\"sqlstate\":\"42703\"}}");
 
-    struct report early = {.is_down = true,
-        .has_failed = true,
-        .error = {.kind = ERROR_TIMEOUT, .message = "late"}};
+    struct report early = {
+        .is_down = true, .has_failed = true, .error = {.kind = ERROR_TIMEOUT, .message = "late"}};
     check_summary(&early, "failed: nothing was reverted; a retry may help",
         "{\"success\":false,\"from\":null,\"to\":null,\"wanted\":null,\"reverted_count\":0,"
         "\"reverted\":[],\"duration_ms\":0,\"retryable\":true,"
