@@ -205,6 +205,9 @@ run_open(struct run *run, struct error *err)
         start_watch(run);
     }
     history_release(&run->history);
+    /* The greeting's does not say which run it was: after a lost connection that counts. */
+    if (run->plan != NULL)
+        history_release(&run->session.greeted);
     return session_history(&run->session, run->plan != NULL, &run->history, err);
 }
 
