@@ -183,8 +183,11 @@ static bool
 check_baseline(const struct run *run, int64_t version, struct error *err)
 {
     if (run->history->has_version) {
-        error_set(err, ERROR_PLAN, "the database is at version %" PRId64 " already",
-            run->history->version);
+        if (run->history->version >= 0)
+            error_set(err, ERROR_PLAN, "the database is at version %" PRId64 " already",
+                run->history->version);
+        else
+            error_set(err, ERROR_PLAN, "the database is dirty, without a version");
         return error_hint(err, "baseline is for a database that has a schema and no version. To "
                                "set another version without running anything: pgstride force V.");
     }

@@ -113,8 +113,7 @@ fail_halfway(const struct history *history,
 }
 
 static bool
-fail_other_way(
-    const struct history *history, const struct history_entry *entry, struct error *err)
+fail_other_way(const struct history *history, const struct history_entry *entry, struct error *err)
 {
     return fail_halfway(history, entry,
         entry->is_attempt_up ? "Go on in that direction first: pgstride up 1."
