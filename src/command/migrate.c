@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* up [N], down N, down --all, goto V: a run, told to the log and to Slack. */
+#include "adapter/signals.h"
 #include "adapter/terminal.h"
 #include "command/goal.h"
 #include "command/narrator.h"
@@ -30,6 +31,8 @@ confirm_all(struct error *err)
 {
     if (terminal_ask("Revert every migration? What they made is dropped, with its data. [y/N] "))
         return true;
+    if (signals_is_stop_requested())
+        return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
     error_set(err, ERROR_USAGE, "down was not told how many migrations to revert");
     return error_hint(err, "Write pgstride down N, or pgstride down --all.");
 }
