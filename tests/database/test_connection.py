@@ -266,6 +266,48 @@ class Refused(DatabaseCase):
                 self.assert_good(self.up(FILES, database=database, env=env))
 
 
+class WithoutTls(DatabaseCase):
+    """A server that has ssl off: a URL requires it, as golang-migrate's does."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.server = Cluster.start()
+        cls.addClassCleanup(cls.server.stop)
+        cls.server.psql("postgres", "ALTER SYSTEM SET ssl = off; SELECT pg_reload_conf()")
+
+    @property
+    def cluster(self):
+        return self.server
+
+    def assert_refused(self, result):
+        self.assert_log(result, f"""
+            <time> ERROR connection to server at "127.0.0.1", port <port> failed: server does not support SSL, but SSL was required
+                               hint: Turn ssl on at the server, or say sslmode=disable where that is safe. The default for a URL is require.
+            {NOTHING.format("will not")}
+        """, status=1)
+
+    def test_a_url_requires_it(self):
+        self.wait_until("SHOW ssl", "off")
+        self.assert_refused(self.up(FILES))
+        self.assert_refused(self.up(FILES, database=self.cluster.url(self.dbname, sslmode="require"),
+                                    env={"PGSSLMODE": "disable"}))
+
+    def test_what_says_otherwise(self):
+        self.wait_until("SHOW ssl", "off")
+        words = (f"host=127.0.0.1 port={self.cluster.port} user=postgres dbname={self.dbname}"
+                 f" password={self.cluster.password}")
+        for name, database, env in (
+            ("the URL", self.cluster.url(self.dbname, sslmode="disable"), None),
+            ("the URL, if it can be", self.cluster.url(self.dbname, sslmode="prefer"), None),
+            ("the environment", self.database, {"PGSSLMODE": "disable"}),
+            ("a socket", self.cluster.url(self.dbname, host=self.cluster.socket_dir), None),
+            ("libpq's words", words, None),
+        ):
+            with self.subTest(name):
+                self.assert_good(self.up(FILES, database=database, env=env))
+
+
 class Rights(DatabaseCase):
     def make_role(self):
         role = f"{self.dbname}_role"
