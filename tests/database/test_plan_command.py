@@ -179,7 +179,6 @@ class Plan(DatabaseCase):
         self.assertEqual(before, (self.cluster.dump(self.dbname), self.version(), self.history("*")))
 
     def test_while_another_run_holds_the_lock(self):
-        """And it takes none itself: every lock of its session is seen from a trigger's place."""
         process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(2);"})
         self.wait_for_statement("pg_sleep(2)")
         self.assert_log(self.plan("--lock-timeout", "0"), UP, status=0)
@@ -191,11 +190,10 @@ class Plan(DatabaseCase):
         self.assert_good(self.up(FILES, "up", "1"))
         begun = len(self.cluster.log())
         self.assert_good(self.plan())
-        said = [line for line in self.cluster.log()[begun:].splitlines() if " execute " in line]
-        self.assertTrue(said)
-        for line in said:
-            self.assertNotRegex(line, r"advisory|INSERT|UPDATE|DELETE|CREATE|LOCK TABLE")
+        said = self.cluster.log()[begun:]
+        self.assertIn(" execute ", said)
+        self.assertNotRegex(said, r"advisory|INSERT|UPDATE|DELETE|CREATE|LOCK TABLE")
 
-    def test_on_a_standby_s_terms_nothing_is_written(self):
+    def test_in_a_database_that_is_read_only(self):
         self.psql(f"ALTER DATABASE {self.dbname} SET default_transaction_read_only = on")
         self.assert_log(self.plan(), UP, status=0)

@@ -1043,6 +1043,15 @@ what_another_tool_left_dirty_goes_no_way(UNUSED void **state)
             .policy = {GOTO(3)},
             .message = MESSAGE,
             .hint = HINT},
+        /* One of ours that went down from there is not what left it there. */
+        {.folder = "1 2 3",
+            .applied = "1 *2",
+            .version = 2,
+            .is_dirty = true,
+            ATTEMPT_DOWN,
+            .policy = {DOWN, .limit = 1},
+            .message = MESSAGE,
+            .hint = HINT},
         /* A down file that failed in its transaction left nothing to go on with. */
         {.folder = "1 2 3",
             .applied = "1 2 *3",
