@@ -105,8 +105,7 @@ list_changes(const struct run *run, int64_t version)
     for (size_t i = run->history->count; i-- > 0;) {
         const struct history_entry *entry = &run->history->entries[i];
         bool is_begun = entry->is_applied || entry->attempt_done > 0;
-        bool is_undone =
-            entry->version < version && entry->is_applied && is_mistaken(run, entry);
+        bool is_undone = entry->version < version && entry->is_applied && is_mistaken(run, entry);
         if ((is_begun && entry->version > version) || is_undone)
             json_array_append_new(rows, adoption_row(entry->version, entry->name, false, NULL));
     }
