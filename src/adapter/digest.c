@@ -28,14 +28,20 @@ die_without_sha256(void)
     exit(1);
 }
 
+static const EVP_MD *sha256;
+
+/* Once: a fetch a file would cost more than the file. */
+void
+digest_prepare(void)
+{
+    if (sha256 == NULL)
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+}
+
 static void
 begin_sha256(EVP_MD_CTX *context)
 {
-    static const EVP_MD *sha256;
-
-    if (sha256 == NULL)
-        sha256 = EVP_MD_fetch(
-            NULL, "SHA256", NULL); /* once: a fetch a file would cost more than the file */
+    digest_prepare();
     if (context == NULL || EVP_DigestInit_ex(context, sha256, NULL) != 1)
         die_without_sha256();
 }
@@ -59,6 +65,7 @@ digest_lines(EVP_MD_CTX *context, const char *text, size_t size_bytes)
 void
 digest_text(const char *text, size_t size_bytes, char hex[DIGEST_HEX_BYTES])
 {
+    static const char DIGITS[] = "0123456789abcdef";
     __attribute__((cleanup(digest_free))) EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char bytes[EVP_MAX_MD_SIZE];
 
@@ -67,8 +74,11 @@ digest_text(const char *text, size_t size_bytes, char hex[DIGEST_HEX_BYTES])
     begin_sha256(context);
     digest_lines(context, text, size_bytes);
     EVP_DigestFinal_ex(context, bytes, NULL);
-    for (size_t i = 0; i < 32; i++)
-        snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
+    for (size_t i = 0; i < 32; i++) {
+        hex[2 * i] = DIGITS[bytes[i] >> 4];
+        hex[2 * i + 1] = DIGITS[bytes[i] & 0xF];
+    }
+    hex[64] = '\0';
 }
 
 struct digest *

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "adapter/files.h"
+#include "adapter/parallel.h"
 #include "base/memory.h"
 #include "base/parse.h"
 #include "base/text.h"
@@ -263,10 +264,12 @@ catalog_read_text(const struct folder *folder,
     return true;
 }
 
+/* Read and hash a file; its content is kept while there is room in `*kept_bytes`. */
 static bool
-hash_file(struct catalog *catalog,
+hash_file(const struct catalog *catalog,
     const struct folder *folder,
     struct migration_file *file,
+    size_t *kept_bytes,
     struct error *err)
 {
     AUTO_STRING char *content = NULL;
@@ -277,11 +280,69 @@ hash_file(struct catalog *catalog,
             folder, file->name, catalog->file_ceiling_bytes, &content, &file->size_bytes, err))
         return false;
     digest_text(content, file->size_bytes, file->checksum);
-    if (catalog->kept_bytes + file->size_bytes <= KEPT_BYTES) {
-        catalog->kept_bytes += file->size_bytes;
+    if (*kept_bytes >= file->size_bytes) {
+        *kept_bytes -= file->size_bytes;
         file->content = TAKE(content);
     }
     return true;
+}
+
+static bool
+hash_migration(const struct catalog *catalog,
+    const struct folder *folder,
+    struct migration *migration,
+    size_t *kept_bytes,
+    struct error *err)
+{
+    const struct migration_file *down = &migration->down;
+
+    if (!hash_file(catalog, folder, &migration->up, kept_bytes, err))
+        return false;
+    if (down->name != NULL && migration->up.name == NULL && folder_has_folder(folder, down->name))
+        return error_set(err, ERROR_INPUT, "%s is a folder, not a file", down->name);
+    return true;
+}
+
+/* The migrations in as many runs as there are parts. */
+struct hashing {
+    struct catalog *catalog;
+    const struct folder *folder;
+    size_t parts;
+    struct error errors[PARALLEL_MOST];
+};
+
+static void
+hash_part(void *context, size_t part)
+{
+    struct hashing *hashing = context;
+    struct catalog *catalog = hashing->catalog;
+    size_t end = catalog->count * (part + 1) / hashing->parts;
+    size_t kept_bytes = KEPT_BYTES / hashing->parts;
+
+    for (size_t i = catalog->count * part / hashing->parts; i < end; i++) {
+        if (!hash_migration(catalog, hashing->folder, &catalog->migrations[i], &kept_bytes,
+                &hashing->errors[part]))
+            return;
+    }
+}
+
+static bool
+hash_all(struct catalog *catalog, const struct folder *folder, struct error *err)
+{
+    struct hashing *hashing = memory_new(sizeof(*hashing));
+    bool is_good = true;
+
+    digest_prepare();
+    *hashing = (struct hashing){
+        .catalog = catalog, .folder = folder, .parts = parallel_parts(catalog->count)};
+    parallel_run(hashing->parts, hash_part, hashing);
+    for (size_t i = 0; is_good && i < hashing->parts; i++) {
+        is_good = hashing->errors[i].kind == ERROR_NONE;
+        if (!is_good)
+            *err = hashing->errors[i];
+    }
+    free(hashing);
+    return is_good;
 }
 
 static bool
@@ -313,14 +374,8 @@ load(const char *path,
             return error_hint(err, "%s.", loaded->warnings[0]);
         return error_hint(err, "A migration's file is named VERSION_TITLE.up.sql.");
     }
-    for (size_t i = 0; i < loaded->count; i++) {
-        if (!hash_file(loaded, folder, &loaded->migrations[i].up, err))
-            return false;
-        const struct migration_file *down = &loaded->migrations[i].down;
-        if (down->name != NULL && loaded->migrations[i].up.name == NULL &&
-            folder_has_folder(folder, down->name))
-            return error_set(err, ERROR_INPUT, "%s is a folder, not a file", down->name);
-    }
+    if (!hash_all(loaded, folder, err))
+        return false;
     if (is_sum_checked && !atlas_sum_check(folder, &names, file_ceiling_bytes, err))
         return false;
     *catalog = TAKE(loaded);
@@ -357,10 +412,11 @@ catalog_hash_down(struct catalog *catalog, int64_t version, struct error *err)
     struct migration *migration =
         bsearch(&key, catalog->migrations, catalog->count, sizeof(key), compare_migrations);
 
+    size_t kept_bytes = 0; /* read again in its turn */
     if (migration == NULL || migration->down.name == NULL || migration->down.checksum[0] != '\0')
         return true;
     return folder_open(catalog->path, &folder, err) &&
-           hash_file(catalog, folder, &migration->down, err);
+           hash_file(catalog, folder, &migration->down, &kept_bytes, err);
 }
 
 bool

@@ -36,7 +36,6 @@ struct catalog {
     char **warnings; /* names that nearly match */
     size_t warnings_count;
     size_t warnings_capacity;
-    size_t kept_bytes;
     size_t file_ceiling_bytes;
 };
 

@@ -270,7 +270,8 @@ send_greeting(struct session *session, enum session_purpose purpose, struct erro
         return false;
     /* Where there are no tables yet it fails, for itself. */
     return pg_pipeline_sync(session->db, err) &&
-           pg_pipeline_send(session->db, history, ARRAY_LENGTH(table), table, err) &&
+           pg_pipeline_send(
+               session->db, history, session->ledger.has_history_table ? 1 : 0, table, err) &&
            pg_pipeline_sync(session->db, err);
 }
 
@@ -347,7 +348,7 @@ greet(struct session *session, enum session_purpose purpose, struct error *err)
     AUTO_STRING char *guess = guess_schema(session->config);
 
     name_ledger(session, guess);
-    session->ledger.has_history_table = true;
+    session->ledger.has_history_table = purpose != SESSION_TO_TELL;
     session_find_lock_keys(session);
     if (!send_greeting(session, purpose, err) || !read_greeting(session, err))
         return false;

@@ -48,6 +48,7 @@ void session_start(
 
 enum session_purpose {
     SESSION_TO_READ, /* the history with its details; no lock */
+    SESSION_TO_TELL, /* the version alone; no lock */
     SESSION_TO_RUN,  /* the migration lock too, if it is free, and no details */
 };
 

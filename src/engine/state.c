@@ -90,7 +90,7 @@ state_load(const struct config *config,
     AUTO_STATE loaded = {0};
 
     session_start(config, listener, &session);
-    if (!session_open(&session, SESSION_TO_READ, err))
+    if (!session_open(&session, catalog != NULL ? SESSION_TO_READ : SESSION_TO_TELL, err))
         return false;
     if (!session_history(&session, true, &loaded.history, err))
         return false;
