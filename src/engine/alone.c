@@ -395,10 +395,31 @@ reopen(struct alone *alone, struct error *err)
     return pg_command(alone->run->session.db, "BEGIN", 0, NULL, err);
 }
 
+/* The session's settings that the part which ran before made. */
+static bool
+repeat_settings(struct alone *alone, struct error *err)
+{
+    for (size_t i = 0; i < alone->done; i++) {
+        const struct statement *statement = &alone->script.statements[i];
+        AUTO_STRING char *sql = memory_copy(alone->text + statement->offset, statement->size_bytes);
+        AUTO_REPLY reply = {0};
+        if (!statement->is_setting)
+            continue;
+        if (!pg_run(alone->run->session.db, sql, &reply, err))
+            return false;
+        if (reply.kind != PG_REPLY_FAILED)
+            continue;
+        *err = reply.error;
+        run_place_error(alone->run, alone->step, i, reply.position, err);
+        return false;
+    }
+    return true;
+}
+
 static bool
 run_statements(struct alone *alone, struct error *err)
 {
-    if (!set_statement_timeout(alone, err) || !reopen(alone, err))
+    if (!set_statement_timeout(alone, err) || !repeat_settings(alone, err) || !reopen(alone, err))
         return false;
     for (size_t i = alone->done; i < alone->script.count; i++) {
         if (signals_is_stop_requested())

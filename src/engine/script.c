@@ -139,6 +139,18 @@ is_run_alone(struct words words)
     return take_word(&words, "concurrently");
 }
 
+/* What a resumed file says again, since its session is another one. */
+static bool
+is_setting(struct words words)
+{
+    if (take_word(&words, "set"))
+        return !take_word(&words, "local") && !take_word(&words, "transaction") &&
+               !take_word(&words, "constraints");
+    if (take_word(&words, "select"))
+        return take_word(&words, "set_config") || take_word(&words, "pg_catalog.set_config");
+    return take_word(&words, "reset");
+}
+
 /* PREPARE name, DEALLOCATE, DISCARD ALL or PLANS. */
 static bool
 is_about_prepared(struct words words)
@@ -279,6 +291,7 @@ add_statement(struct reading *reading,
     statement->line = line_at(reading, statement->offset);
     statement->control = control_of(words);
     statement->is_run_alone = is_run_alone(words);
+    statement->is_setting = is_setting(words);
     statement->is_set_transaction = take_word(&words, "set") && take_word(&words, "transaction");
     script->has_prepared |= is_about_prepared(words);
     script->has_copy |= piece->is_copy_in || take_word(&(struct words){first, end}, "copy");

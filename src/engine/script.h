@@ -29,6 +29,7 @@ struct statement {
     size_t line; /* of its first word, from 1 */
     enum statement_control control;
     bool is_set_transaction; /* SET TRANSACTION: must come before any query */
+    bool is_setting;         /* SET, RESET, SELECT set_config(…): of the session */
     bool is_run_alone;       /* looks like a command that PostgreSQL refuses in a transaction */
     bool is_copy_in;
     size_t data_offset; /* COPY … FROM STDIN: its lines, without the `\.` */

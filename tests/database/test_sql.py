@@ -280,6 +280,17 @@ class OutsideATransaction(DatabaseCase):
         self.assertEqual("2|f", self.version())
 
 
+class Resumed(DatabaseCase):
+    def test_the_settings_of_the_part_that_ran_are_made_again(self):
+        self.psql("CREATE SCHEMA other")
+        part = ("-- pgstride: no-transaction\nSET search_path = other;\nCREATE TABLE a ();\n"
+                "SELECT set_config('work_mem', '5MB', false);\n")
+        self.assertEqual(1, self.up({"1_a.up.sql": part + "SELECT 1 / 0;\n"}).status)
+        self.assert_good(self.up({"1_a.up.sql": part + "CREATE TABLE b AS"
+                                  " SELECT current_setting('work_mem') AS w;\n"}))
+        self.assertEqual("5MB", self.psql("SELECT w FROM other.b"))
+
+
 class Session(DatabaseCase):
     """Between migrations the session is as new: one or a thousand in a run behave alike."""
 
