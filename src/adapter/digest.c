@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "base/memory.h"
 
@@ -65,7 +66,6 @@ digest_lines(EVP_MD_CTX *context, const char *text, size_t size_bytes)
 void
 digest_text(const char *text, size_t size_bytes, char hex[DIGEST_HEX_BYTES])
 {
-    static const char DIGITS[] = "0123456789abcdef";
     __attribute__((cleanup(digest_free))) EVP_MD_CTX *context = EVP_MD_CTX_new();
     unsigned char bytes[EVP_MAX_MD_SIZE];
 
@@ -74,11 +74,42 @@ digest_text(const char *text, size_t size_bytes, char hex[DIGEST_HEX_BYTES])
     begin_sha256(context);
     digest_lines(context, text, size_bytes);
     EVP_DigestFinal_ex(context, bytes, NULL);
-    for (size_t i = 0; i < 32; i++) {
+    digest_to_hex(bytes, hex);
+}
+
+void
+digest_to_hex(const unsigned char bytes[DIGEST_BYTES], char hex[DIGEST_HEX_BYTES])
+{
+    static const char DIGITS[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < DIGEST_BYTES; i++) {
         hex[2 * i] = DIGITS[bytes[i] >> 4];
         hex[2 * i + 1] = DIGITS[bytes[i] & 0xF];
     }
-    hex[64] = '\0';
+    hex[2 * DIGEST_BYTES] = '\0';
+}
+
+void
+digest_bytes(const char *bytes, size_t size_bytes, char hex[DIGEST_HEX_BYTES])
+{
+    __attribute__((cleanup(digest_free))) EVP_MD_CTX *context = EVP_MD_CTX_new();
+    unsigned char sum[EVP_MAX_MD_SIZE];
+
+    begin_sha256(context);
+    EVP_DigestUpdate(context, bytes, size_bytes);
+    EVP_DigestFinal_ex(context, sum, NULL);
+    digest_to_hex(sum, hex);
+}
+
+void
+digest_hmac(const void *key, size_t key_bytes, const char *text, unsigned char out[DIGEST_BYTES])
+{
+    unsigned char sum[EVP_MAX_MD_SIZE];
+
+    if (HMAC(EVP_sha256(), key, (int)key_bytes, (const unsigned char *)text, strlen(text), sum,
+            NULL) == NULL)
+        die_without_sha256();
+    memcpy(out, sum, DIGEST_BYTES);
 }
 
 struct digest *

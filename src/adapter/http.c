@@ -51,8 +51,23 @@ part_release(char **part)
 struct target {
     char host[256]; /* without the brackets of IPv6 */
     bool is_https;
-    bool is_loopback;
+    bool is_plain_fine; /* loopback, or another of the caller's */
 };
+
+/* What comes back, as it grows. */
+struct reception {
+    struct text body;
+    size_t ceiling_bytes;
+    bool is_over; /* there was more */
+    int64_t retry_after_s;
+};
+
+static void
+reception_done(struct reception *reception)
+{
+    text_done(&reception->body);
+}
+#define AUTO_RECEPTION __attribute__((cleanup(reception_done))) struct reception
 
 static bool
 is_loopback(const char *host)
@@ -65,6 +80,28 @@ is_loopback(const char *host)
     if (inet_pton(AF_INET, host, &v4) == 1)
         return ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
     return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+/* One address may be written in several ways. */
+static bool
+is_same_host(const char *one, const char *other)
+{
+    struct in6_addr first = IN6ADDR_ANY_INIT;
+    struct in6_addr second = IN6ADDR_ANY_INIT;
+
+    if (inet_pton(AF_INET6, one, &first) == 1 && inet_pton(AF_INET6, other, &second) == 1)
+        return memcmp(&first, &second, sizeof(first)) == 0;
+    return strcasecmp(one, other) == 0;
+}
+
+static bool
+is_among(const char *host, const char *const *hosts)
+{
+    for (; hosts != NULL && *hosts != NULL; hosts++) {
+        if (is_same_host(host, *hosts))
+            return true;
+    }
+    return false;
 }
 
 static bool
@@ -95,7 +132,7 @@ copy_host(const char *host, struct target *target)
 }
 
 static bool
-split_url(const char *url, struct target *target)
+split_url(const char *url, const char *const *plain_hosts, struct target *target)
 {
     AUTO_URL CURLU *parsed = curl_url();
     AUTO_PART char *scheme = NULL;
@@ -110,12 +147,12 @@ split_url(const char *url, struct target *target)
 
     bool is_http = strcasecmp(scheme, "http") == 0;
     target->is_https = strcasecmp(scheme, "https") == 0;
-    target->is_loopback = is_loopback(target->host);
+    target->is_plain_fine = is_loopback(target->host) || is_among(target->host, plain_hosts);
     return target->is_https || is_http;
 }
 
 static bool
-read_url(const char *url, struct target *target, struct error *err)
+read_url(const char *url, const char *const *plain_hosts, struct target *target, struct error *err)
 {
     struct target found = {.is_https = false};
 
@@ -125,12 +162,13 @@ read_url(const char *url, struct target *target, struct error *err)
         error_set(err, ERROR_USAGE, "the URL has white space in it");
         return error_hint(err, "a line break at the end of a stored secret is the usual cause");
     }
-    if (!split_url(url, &found)) {
+    if (!split_url(url, plain_hosts, &found)) {
         error_set(err, ERROR_USAGE, "this is not an https URL");
         return error_hint(err, "it looks like https://host/path");
     }
-    if (!found.is_https && !found.is_loopback) {
-        error_set(err, ERROR_USAGE, "the URL is not https; plain http is for loopback alone");
+    if (!found.is_https && !found.is_plain_fine) {
+        error_set(err, ERROR_USAGE, "the URL is not https; plain http is for loopback %s",
+            plain_hosts != NULL ? "and the platform's own addresses" : "alone");
         return error_hint(err, "begin the URL with https://");
     }
     *target = found;
@@ -140,22 +178,27 @@ read_url(const char *url, struct target *target, struct error *err)
 bool
 http_url_check(const char *url, struct error *err)
 {
+    return http_url_check_among(url, NULL, err);
+}
+
+bool
+http_url_check_among(const char *url, const char *const *plain_hosts, struct error *err)
+{
     struct target target = {0};
 
-    return read_url(url, &target, err);
+    return read_url(url, plain_hosts, &target, err);
 }
 
 /* Keep what fits; taking less than was offered makes libcurl stop there. */
 static size_t
 keep_body(char *bytes, size_t one, size_t size, void *context)
 {
-    struct http_answer *answer = context;
-    size_t room = HTTP_BODY_BYTES - answer->body_size_bytes;
+    struct reception *reception = context;
+    size_t room = reception->ceiling_bytes - reception->body.size_bytes;
     size_t kept = one * size < room ? one * size : room;
 
-    memcpy(answer->body + answer->body_size_bytes, bytes, kept);
-    answer->body_size_bytes += kept;
-    answer->body[answer->body_size_bytes] = '\0';
+    text_add(&reception->body, bytes, kept);
+    reception->is_over |= kept < one * size;
     return kept;
 }
 
@@ -185,10 +228,10 @@ keep_retry_after(char *bytes, size_t one, size_t size, void *context)
 {
     static const char NAME[] = "Retry-After:";
     const size_t name_size = sizeof(NAME) - 1;
-    struct http_answer *answer = context;
+    struct reception *reception = context;
 
     if (size > name_size && strncasecmp(bytes, NAME, name_size) == 0)
-        answer->retry_after_s = read_seconds(bytes + name_size, size - name_size);
+        reception->retry_after_s = read_seconds(bytes + name_size, size - name_size);
     return one * size;
 }
 
@@ -215,17 +258,14 @@ set_up_trust(CURL *easy, const struct target *target)
     is_set &= curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK;
     if (ca_file != NULL && *ca_file != '\0')
         is_set &= curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK;
-    if (target->is_loopback)
+    if (target->is_plain_fine || !target->is_https)
         is_set &= curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK;
     return is_set;
 }
 
 static bool
-set_up_request(CURL *easy,
-    const char *url,
-    const char *body,
-    const struct curl_slist *headers,
-    const struct http_limits *limits)
+set_up_request(
+    CURL *easy, const char *url, const struct curl_slist *headers, const struct http_limits *limits)
 {
     long connect_ms = to_milliseconds(limits->connect_ms);
     long total_ms = to_milliseconds(limits->total_ms);
@@ -233,9 +273,6 @@ set_up_request(CURL *easy,
 
     is_set &= curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
     is_set &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
-    is_set &= curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK;
-    is_set &= curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body) == CURLE_OK;
-    is_set &= curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body)) == CURLE_OK;
     is_set &= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
     is_set &= curl_easy_setopt(easy, CURLOPT_USERAGENT, "pgstride/" PGSTRIDE_VERSION) == CURLE_OK;
     is_set &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) == CURLE_OK;
@@ -244,14 +281,22 @@ set_up_request(CURL *easy,
 }
 
 static bool
-set_up_answer(CURL *easy, struct http_answer *answer, char *reason)
+set_up_post(CURL *easy, const char *body)
+{
+    return curl_easy_setopt(easy, CURLOPT_POST, 1L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(body)) == CURLE_OK;
+}
+
+static bool
+set_up_answer(CURL *easy, struct reception *reception, char *reason)
 {
     bool is_set = true;
 
     is_set &= curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_body) == CURLE_OK;
-    is_set &= curl_easy_setopt(easy, CURLOPT_WRITEDATA, answer) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_WRITEDATA, reception) == CURLE_OK;
     is_set &= curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, keep_retry_after) == CURLE_OK;
-    is_set &= curl_easy_setopt(easy, CURLOPT_HEADERDATA, answer) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_HEADERDATA, reception) == CURLE_OK;
     is_set &= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, reason) == CURLE_OK;
     return is_set;
 }
@@ -337,16 +382,42 @@ fail(CURL *easy,
             err, ERROR_TIMEOUT, "%s closed the connection before it had answered", target->host);
     if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
         return error_set(err, ERROR_SYSTEM, "what %s answered is not HTTP", target->host);
-    return error_set(err, ERROR_SYSTEM, "cannot post to %s: %s (libcurl %d)", target->host,
+    return error_set(err, ERROR_SYSTEM, "cannot talk to %s: %s (libcurl %d)", target->host,
         curl_easy_strerror(code), (int)code);
 }
 
-/* Has enough of an answer come, even if libcurl was stopped or cut off after it? */
+/* All of one call, after its URL was read; `body` NULL: a GET. An answer that is cut is one. */
 static bool
-is_answered(CURLcode code, const struct http_answer *answer)
+exchange(const struct target *target,
+    const char *url,
+    const char *body,
+    const char *const *header_lines,
+    const struct http_limits *limits,
+    struct reception *reception,
+    int *status,
+    struct error *err)
 {
-    return code == CURLE_OK ||
-           (code == CURLE_WRITE_ERROR && answer->body_size_bytes == HTTP_BODY_BYTES);
+    char reason[CURL_ERROR_SIZE] = "";
+    long code_of_answer = 0;
+    AUTO_EASY CURL *easy = curl_easy_init();
+    AUTO_LIST struct curl_slist *headers = NULL;
+    bool is_set = easy != NULL;
+
+    for (; is_set && *header_lines != NULL; header_lines++) {
+        struct curl_slist *longer = curl_slist_append(headers, *header_lines);
+        is_set = longer != NULL;
+        headers = is_set ? longer : headers;
+    }
+    if (!is_set || !set_up_trust(easy, target) || !set_up_request(easy, url, headers, limits) ||
+        !set_up_answer(easy, reception, reason) || (body != NULL && !set_up_post(easy, body)))
+        return error_set(err, ERROR_SYSTEM, "cannot set up libcurl");
+
+    CURLcode code = perform_without_sigpipe(easy);
+    if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && reception->is_over))
+        return fail(easy, code, target, limits, reason, err);
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &code_of_answer);
+    *status = (int)code_of_answer;
+    return true;
 }
 
 bool
@@ -356,27 +427,39 @@ http_post_json(const char *url,
     struct http_answer *answer,
     struct error *err)
 {
+    static const char *const HEADERS[] = {"Content-Type: application/json", NULL};
+    AUTO_RECEPTION reception = {.ceiling_bytes = HTTP_BODY_BYTES};
     struct target target = {0};
     struct http_answer got = {.status = 0};
-    char reason[CURL_ERROR_SIZE] = "";
-    long status = 0;
 
-    if (!read_url(url, &target, err))
+    if (!read_url(url, NULL, &target, err) ||
+        !exchange(&target, url, body, HEADERS, limits, &reception, &got.status, err))
         return false;
-
-    AUTO_EASY CURL *easy = curl_easy_init();
-    AUTO_LIST struct curl_slist *headers =
-        curl_slist_append(NULL, "Content-Type: application/json");
-    if (easy == NULL || headers == NULL || !set_up_trust(easy, &target) ||
-        !set_up_request(easy, url, body, headers, limits) || !set_up_answer(easy, &got, reason))
-        return error_set(err, ERROR_SYSTEM, "cannot set up libcurl");
-
-    CURLcode code = perform_without_sigpipe(easy);
-    if (!is_answered(code, &got))
-        return fail(easy, code, &target, limits, reason, err);
-
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    got.status = (int)status;
+    got.retry_after_s = reception.retry_after_s;
+    got.body_size_bytes = reception.body.size_bytes;
+    memcpy(got.body, text_string(&reception.body), got.body_size_bytes + 1);
     *answer = got;
+    return true;
+}
+
+bool
+http_get(const struct http_request *request,
+    const struct http_limits *limits,
+    int *status,
+    struct text *document,
+    struct error *err)
+{
+    AUTO_RECEPTION reception = {.ceiling_bytes = HTTP_DOCUMENT_BYTES};
+    struct target target = {0};
+    int got = 0;
+
+    if (!read_url(request->url, request->plain_hosts, &target, err) ||
+        !exchange(&target, request->url, NULL, request->headers, limits, &reception, &got, err))
+        return false;
+    if (reception.is_over)
+        return error_set(err, ERROR_SYSTEM, "the answer of %s is larger than %d KiB", target.host,
+            HTTP_DOCUMENT_BYTES / 1024);
+    text_add(document, text_string(&reception.body), reception.body.size_bytes);
+    *status = got;
     return true;
 }

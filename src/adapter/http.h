@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP: posts one JSON document and reads a short answer. The only user of
- * libcurl.
+ * HTTP: posts one JSON document and reads a short answer, or gets one document.
+ * The only user of libcurl.
  *
  * This is not a general client: no redirects, no cookies, no streaming, one
  * connection a call. TLS is always verified, against the CA bundle that
  * libcurl was built with or the one that SSL_CERT_FILE names. HTTPS_PROXY and
- * NO_PROXY are honoured, except for loopback.
+ * NO_PROXY are honoured for https; plain http takes no proxy.
  *
  * A webhook's URL is a secret. No error says more of it than host and port.
  */
@@ -17,9 +17,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
+#include "base/text.h"
 
-enum { HTTP_BODY_BYTES = 4096 };
+enum {
+    HTTP_BODY_BYTES = 4096,
+    HTTP_DOCUMENT_BYTES = 64 * 1024,
+};
 
 struct http_limits {
     int64_t connect_ms; /* name, TCP and TLS together; at least 1 */
@@ -45,6 +48,13 @@ struct http_answer {
 MUST_CHECK bool http_url_check(const char *url, struct error *err);
 
 /*
+ * The same with some more hosts that plain http may go to, names or addresses,
+ * a NULL behind the last: a platform's metadata server on a link of its own.
+ */
+MUST_CHECK bool http_url_check_among(
+    const char *url, const char *const *plain_hosts, struct error *err);
+
+/*
  * POST `body`, a JSON document, to `url`.
  *
  * Result   `*answer`, whatever its status: a 404 is an answer, not an error.
@@ -60,6 +70,26 @@ MUST_CHECK bool http_post_json(const char *url,
     const char *body,
     const struct http_limits *limits,
     struct http_answer *answer,
+    struct error *err);
+
+struct http_request {
+    const char *url;
+    const char *const *headers;     /* "Name: value", a NULL behind the last; no line breaks */
+    const char *const *plain_hosts; /* as in http_url_check_among */
+};
+
+/*
+ * GET a document.
+ *
+ * Result   `*status` and what came as the body, whatever the status; a redirect
+ *          is an answer, too. The body is added to `document`.
+ * Errors   as http_post_json; ERROR_SYSTEM also for a body that is larger than
+ *          HTTP_DOCUMENT_BYTES.
+ */
+MUST_CHECK bool http_get(const struct http_request *request,
+    const struct http_limits *limits,
+    int *status,
+    struct text *document,
     struct error *err);
 
 #endif

@@ -119,6 +119,48 @@ a_crc_is_that_of_ieee_802_3(UNUSED void **state)
         assert_int_equal(digest_crc32(TABLE[i].bytes, TABLE[i].size_bytes), TABLE[i].crc);
 }
 
+/* RFC 4231's test cases 1, 2 and 6, whose key is longer than a block. */
+static void
+an_hmac_is_as_rfc_4231_has_it(UNUSED void **state)
+{
+    static const char LONG[] = "Test Using Larger Than Block-Size Key - Hash Key First";
+    char keys[2][132];
+    static const struct {
+        int key; /* which of `keys`; -1: "Jefe" */
+        size_t key_bytes;
+        const char *text;
+        const char *hex;
+    } TABLE[] = {
+        {0, 20, "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+        {-1, 4, "what do ya want for nothing?",
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+        {1, 131, LONG, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+    };
+
+    memset(keys[0], 0x0b, sizeof(keys[0]));
+    memset(keys[1], 0xaa, sizeof(keys[1]));
+    for (size_t i = 0; i < ARRAY_LENGTH(TABLE); i++) {
+        const char *key = TABLE[i].key < 0 ? "Jefe" : keys[TABLE[i].key];
+        unsigned char sum[DIGEST_BYTES];
+        char hex[DIGEST_HEX_BYTES];
+
+        digest_hmac(key, TABLE[i].key_bytes, TABLE[i].text, sum);
+        digest_to_hex(sum, hex);
+        assert_string_equal(hex, TABLE[i].hex);
+    }
+}
+
+static void
+bytes_are_hashed_with_their_line_ends(UNUSED void **state)
+{
+    char hex[DIGEST_HEX_BYTES];
+
+    digest_bytes("abc", 3, hex);
+    assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    digest_bytes("\n", 1, hex);
+    assert_string_equal(hex, "01ba4719c80b6fe911b091a7c05124b64eeece964e09c058ef8f9805daca546b");
+}
+
 int
 main(void)
 {
@@ -128,6 +170,8 @@ main(void)
         cmocka_unit_test(line_ends_do_not_make_another_migration),
         cmocka_unit_test(a_sum_grows_and_is_told_in_base64),
         cmocka_unit_test(a_crc_is_that_of_ieee_802_3),
+        cmocka_unit_test(an_hmac_is_as_rfc_4231_has_it),
+        cmocka_unit_test(bytes_are_hashed_with_their_line_ends),
     };
 
     return RUN_TESTS(tests);

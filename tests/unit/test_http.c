@@ -255,6 +255,106 @@ a_plain_server_is_no_https_server(void **state)
     canned_stop(server);
 }
 
+static bool
+get_from(const char *answer, int *status, struct text *document, struct error *err, char *request)
+{
+    static const char *const HEADERS[] = {"Metadata-Flavor: Google", "Authorization: word", NULL};
+    const struct http_limits limits = {.connect_ms = 500, .total_ms = 500};
+    struct canned *server = canned_start(&answer, 1, "/" SECRET "?a=b");
+    const struct http_request asked = {.url = server->url, .headers = HEADERS};
+    bool is_answered = http_get(&asked, &limits, status, document, err);
+
+    if (atomic_load(&server->requests_count) > 0)
+        memcpy(request, server->request, CANNED_REQUEST_BYTES);
+    canned_stop(server);
+    return is_answered;
+}
+
+static void
+a_document_is_got_with_headers(void **state)
+{
+    static char request[CANNED_REQUEST_BYTES];
+    struct error err = ERROR_INIT;
+    AUTO_TEXT document = TEXT_INIT;
+    int status = 0;
+
+    (void)state;
+    assert_true(get_from("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n{\"a\":1}", &status,
+        &document, &err, request));
+    assert_int_equal(status, 200);
+    assert_string_equal(text_string(&document), "{\"a\":1}");
+    assert_ptr_equal(strstr(request, "GET /" SECRET "?a=b HTTP/1.1\r\n"), request);
+    assert_non_null(strstr(request, "\r\nMetadata-Flavor: Google\r\n"));
+    assert_non_null(strstr(request, "\r\nAuthorization: word\r\n"));
+    assert_null(strstr(request, "Content-Type"));
+}
+
+static void
+a_get_tells_what_came_or_why_not(void **state)
+{
+    static const struct {
+        const char *answer;
+        int status; /* 0: none */
+        enum error_kind kind;
+        const char *text; /* the document, or the message */
+    } CASES[] = {
+        {"HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", 302,
+            ERROR_NONE, ""},
+        {"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno", 403, ERROR_NONE, "no"},
+        {CANNED_HANG, 0, ERROR_TIMEOUT, "no answer from 127.0.0.1 within 500 ms"},
+        {CANNED_FLOOD, 0, ERROR_SYSTEM, "the answer of 127.0.0.1 is larger than 64 KiB"},
+        {"", 0, ERROR_TIMEOUT, "127.0.0.1 closed the connection before it had answered"},
+        {"\x01\xff no HTTP\r\n\r\n", 0, ERROR_SYSTEM, "what 127.0.0.1 answered is not HTTP"},
+    };
+    static char request[CANNED_REQUEST_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(CASES); i++) {
+        struct error err = ERROR_INIT;
+        AUTO_TEXT document = TEXT_INIT;
+        int status = 0;
+        bool is_got = get_from(CASES[i].answer, &status, &document, &err, request);
+        assert_int_equal(is_got, CASES[i].kind == ERROR_NONE);
+        assert_int_equal(status, CASES[i].status);
+        assert_int_equal(err.kind, CASES[i].kind);
+        assert_string_equal(is_got ? text_string(&document) : err.message, CASES[i].text);
+        assert_true(is_got || document.size_bytes == 0);
+    }
+}
+
+static void
+plain_http_goes_to_named_hosts_too(void **state)
+{
+    static const char *const HOSTS[] = {"169.254.170.2", "fd00:ec2::23", "metadata.internal", NULL};
+    static const struct {
+        const char *url;
+        bool is_fine;
+    } CASES[] = {
+        {"http://169.254.170.2/v2", true},
+        {"http://0251.254.170.2/v2", true}, /* octal: the same address */
+        {"http://[fd00:ec2::23]/v1", true},
+        {"http://[FD00:0EC2:0::23]:80/v1", true},
+        {"http://Metadata.Internal/", true},
+        {"http://127.0.0.1:8080/", true},
+        {"https://example.com/", true},
+        {"http://169.254.170.3/", false},
+        {"http://169.254.170.2@example.com/", false},
+        {"http://169.254.170.2.example.com/", false},
+        {"http://[fd00:ec2::24]/", false},
+        {"http://example.com/", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(CASES); i++) {
+        struct error err = ERROR_INIT;
+        if (http_url_check_among(CASES[i].url, HOSTS, &err) != CASES[i].is_fine)
+            fail_msg("%s: %s", CASES[i].url, err.message);
+        if (!CASES[i].is_fine)
+            assert_string_equal(err.message, "the URL is not https; plain http is for loopback and "
+                                             "the platform's own addresses");
+    }
+}
+
 int
 main(void)
 {
@@ -267,6 +367,9 @@ main(void)
         cmocka_unit_test(a_closed_port_is_a_connection_error_without_the_path),
         cmocka_unit_test(a_refused_url_is_not_connected_to),
         cmocka_unit_test(a_plain_server_is_no_https_server),
+        cmocka_unit_test(a_document_is_got_with_headers),
+        cmocka_unit_test(a_get_tells_what_came_or_why_not),
+        cmocka_unit_test(plain_http_goes_to_named_hosts_too),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
