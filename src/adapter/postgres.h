@@ -29,6 +29,8 @@ typedef void pg_notice_handler(const struct pg_notice *notice, void *context);
 /* Where to connect. */
 struct pg_target {
     const char *conninfo; /* a URL, key=value words, or NULL: libpq's own environment */
+    const char *password; /* these two over what else is said; NULL: nothing */
+    const char *sslmode;
     pg_notice_handler *on_notice;
     void *notice_context;
 };
@@ -41,6 +43,12 @@ bool pg_is_parameter(const char *name);
 
 /* The value of a parameter of `conninfo`; the caller frees it. NULL: not said there. */
 char *pg_conninfo_value(const char *conninfo, const char *name);
+
+/*
+ * The same, else what libpq takes where `conninfo` does not say: from its
+ * environment and PGSERVICE's file, or its default.
+ */
+char *pg_effective_value(const char *conninfo, const char *name);
 
 /*
  * Begin one attempt to connect, without waiting: the server works on it while

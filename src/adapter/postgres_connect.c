@@ -55,6 +55,21 @@ pg_conninfo_value(const char *conninfo, const char *name)
     return NULL;
 }
 
+char *
+pg_effective_value(const char *conninfo, const char *name)
+{
+    AUTO_STRING char *said = pg_conninfo_value(conninfo, name);
+
+    if (said != NULL)
+        return TAKE(said);
+    AUTO_OPTIONS *options = PQconndefaults();
+    for (PQconninfoOption *option = options; option != NULL && option->keyword; option++) {
+        if (strcmp(option->keyword, name) == 0)
+            return memory_string(option->val);
+    }
+    return NULL;
+}
+
 static void
 forward_notice(void *context, const PGresult *result)
 {
@@ -84,12 +99,15 @@ forward_notice(void *context, const PGresult *result)
  * for verify-ca and verify-full alone; another root certificate always counts.
  */
 static bool
-is_bundle_to_ignore(const char *conninfo)
+is_bundle_to_ignore(const struct pg_target *target)
 {
     static const char BUNDLE[] = "/etc/ssl/certs/ca-certificates.crt";
-    AUTO_STRING char *mode = pg_conninfo_value(conninfo, "sslmode");
+    AUTO_STRING char *mode = pg_conninfo_value(target->conninfo, "sslmode");
     const char *root = getenv("PGSSLROOTCERT");
     const char *effective = mode != NULL ? mode : getenv("PGSSLMODE");
+
+    if (target->sslmode != NULL)
+        effective = target->sslmode;
 
     return root != NULL && strcmp(root, BUNDLE) == 0 &&
            (effective == NULL || strncmp(effective, "verify-", 7) != 0);
@@ -107,14 +125,14 @@ default_sslmode(const char *conninfo)
 static PGconn *
 start_connecting(const struct pg_target *target)
 {
-    enum { PARAMETERS_MAX = 9 };
+    enum { PARAMETERS_MAX = 11 };
     const char *keywords[PARAMETERS_MAX] = {"fallback_application_name", "keepalives_idle",
         "keepalives_interval", "keepalives_count", "tcp_user_timeout"};
     const char *values[PARAMETERS_MAX] = {"pgstride", "30", "10", "3", "60000"};
     size_t count = 5;
 
     /* libpq takes an empty sslrootcert for none given, and asks the environment. */
-    if (is_bundle_to_ignore(target->conninfo))
+    if (is_bundle_to_ignore(target))
         unsetenv("PGSSLROOTCERT");
 
     if (default_sslmode(target->conninfo) != NULL) {
@@ -126,6 +144,14 @@ start_connecting(const struct pg_target *target)
     if (target->conninfo != NULL) {
         keywords[count] = "dbname";
         values[count++] = target->conninfo;
+    }
+    if (target->password != NULL) {
+        keywords[count] = "password";
+        values[count++] = target->password;
+    }
+    if (target->sslmode != NULL) {
+        keywords[count] = "sslmode";
+        values[count++] = target->sslmode;
     }
     keywords[count] = "client_encoding";
     values[count++] = "UTF8";

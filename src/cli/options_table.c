@@ -11,6 +11,9 @@
 static const struct option OPTIONS[] = {
     {"database", "PGSTRIDE_DATABASE", "DATABASE_URL MIGRATION_DB", OPTION_SECRET, FIELD(database),
         0, 0, NULL, NULL, "URL", "the database: postgres://USER:PASSWORD@HOST:PORT/DATABASE"},
+    {"auth", "PGSTRIDE_AUTH", NULL, OPTION_CHOICE, FIELD(auth), 0, 0, "password",
+        "password|gcp-iam|aws-iam", "HOW",
+        "log in with the password, or with a token of the cloud's IAM in its place"},
     {"path", "PGSTRIDE_PATH", NULL, OPTION_STRING, FIELD(path), 0, 0, NULL, NULL, "DIR",
         "the migrations folder (default /migrations if it exists, else ./migrations)"},
     {"source", "PGSTRIDE_SOURCE", NULL, OPTION_STRING, FIELD(source), 0, 0, NULL, NULL,

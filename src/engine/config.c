@@ -9,6 +9,8 @@
 #include "adapter/postgres.h"
 #include "base/memory.h"
 #include "base/secret.h"
+#include "engine/database_secret.h"
+#include "engine/login.h"
 
 void
 config_done(struct config *config)
@@ -43,18 +45,27 @@ has_libpq_environment(void)
 }
 
 static bool
+read_database(struct config *config, struct error *err)
+{
+    if (database_secret_is(config->database))
+        return database_secret_parse(
+            config->database, config->auth == AUTH_PASSWORD, &config->url.conninfo, err);
+    return database_url_parse(config->database, &config->url, err);
+}
+
+static bool
 finish_database(struct config *config, struct error *err)
 {
     if (config->database == NULL) {
         if (has_libpq_environment())
-            return true;
+            return login_check(config, err);
         error_set(err, ERROR_USAGE, "no database was named");
         return error_hint(err,
             "Set DATABASE_URL (or --database, MIGRATION_DB, PGHOST and its kin) to "
             "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full.");
     }
 
-    if (!database_url_parse(config->database, &config->url, err))
+    if (!read_database(config, err))
         return false;
     if (config->url.table != NULL)
         config->table = config->url.table;
@@ -65,7 +76,7 @@ finish_database(struct config *config, struct error *err)
     AUTO_STRING char *key_password = pg_conninfo_value(config->url.conninfo, "sslpassword");
     secret_add(password);
     secret_add(key_password);
-    return true;
+    return login_check(config, err);
 }
 
 static bool

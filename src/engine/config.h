@@ -12,11 +12,12 @@ enum drift_policy { DRIFT_FAIL, DRIFT_WARN, DRIFT_IGNORE };
 enum if_ahead { IF_AHEAD_OK, IF_AHEAD_FAIL };
 enum log_choice { LOG_CHOICE_AUTO, LOG_CHOICE_TEXT, LOG_CHOICE_JSON };
 enum notify_choice { NOTIFY_CHANGES, NOTIFY_ALWAYS, NOTIFY_FAILURE, NOTIFY_NEVER };
+enum auth_choice { AUTH_PASSWORD, AUTH_GCP_IAM, AUTH_AWS_IAM };
 enum answer_format { ANSWER_TEXT, ANSWER_JSON };
 
 struct config {
     /* As given; the options table writes here. */
-    char *database; /* NULL: libpq's own environment */
+    char *database; /* a URL, libpq's words, or a JSON secret; NULL: libpq's own environment */
     char *path;
     char *source; /* golang-migrate's -source: file://DIR */
     char *slack_webhook_url;
@@ -32,6 +33,7 @@ struct config {
     int64_t timeout_ms;   /* of wait */
     int64_t max_file_mib;
     int64_t prefetch;  /* golang-migrate's; accepted, means nothing here */
+    int auth;          /* enum auth_choice */
     int out_of_order;  /* enum out_of_order */
     int drift;         /* enum drift_policy */
     int if_ahead;      /* enum if_ahead */
@@ -66,7 +68,8 @@ void config_done(struct config *config);
  * for a command that needs one the database URL. Secrets are remembered, so
  * that no message can show them.
  *
- * Errors   ERROR_USAGE: no database, a bad URL, a webhook that is not https.
+ * Errors   ERROR_USAGE: no database, a bad URL or secret, a login that --auth
+ *          cannot make, a webhook that is not https.
  */
 MUST_CHECK bool config_finish(struct config *config, bool is_database_needed, struct error *err);
 

@@ -195,7 +195,7 @@ bool
 run_open(struct run *run, struct error *err)
 {
     if (run->session.db == NULL) {
-        if (run->session.connecting == NULL)
+        if (!session_is_started(&run->session))
             session_start(run->config, run->listener, &run->session);
         if (!session_open(&run->session, SESSION_TO_RUN, err))
             return false;

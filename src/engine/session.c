@@ -9,6 +9,7 @@
 #include "adapter/clock.h"
 #include "adapter/signals.h"
 #include "base/memory.h"
+#include "engine/login.h"
 
 enum {
     OLDEST_SERVER = 130000,
@@ -60,23 +61,60 @@ hear_notice(const struct pg_notice *notice, void *context)
                             });
 }
 
-static struct pg *
+/* One attempt; with --auth each has a token of its own. */
+static void
 start_connecting(struct session *session)
 {
+    AUTO_LOGIN login = {0};
+    struct error failure = ERROR_INIT;
     struct pg_target target = {
         .conninfo = session->config->url.conninfo,
         .on_notice = hear_notice,
         .notice_context = session,
     };
 
-    return pg_connect_start(&target);
+    session->is_login_failed = !login_get(session->config, &login, &failure);
+    if (session->is_login_failed) {
+        session->login_failure = failure;
+        return;
+    }
+    target.password = login.password;
+    target.sslmode = login.sslmode;
+    session->connecting = pg_connect_start(&target);
 }
 
 void
 session_start(const struct config *config, const struct listener *listener, struct session *session)
 {
     *session = (struct session){.config = config, .listener = listener};
-    session->connecting = start_connecting(session);
+    start_connecting(session);
+}
+
+bool
+session_is_started(const struct session *session)
+{
+    return session->connecting != NULL || session->is_login_failed;
+}
+
+/* Finish the attempt that was started, or make one. */
+static bool
+try_to_connect(
+    struct session *session, int64_t attempt_ms, bool *is_worth_waiting, struct error *err)
+{
+    if (!session_is_started(session))
+        start_connecting(session);
+    if (session->is_login_failed) {
+        session->is_login_failed = false;
+        *err = session->login_failure;
+        *is_worth_waiting = err->kind == ERROR_CONNECTION;
+        return false;
+    }
+    if (pg_connect_finish(&session->connecting, attempt_ms, is_worth_waiting, err)) {
+        session->db = TAKE(session->connecting);
+        return true;
+    }
+    login_explain(session->config, err);
+    return false;
 }
 
 static bool
@@ -93,12 +131,8 @@ connect_with_patience(struct session *session, struct error *err)
         int64_t left_ms = until_ms - clock_monotonic_ms();
         if (left_ms > FIRST_WAIT_MS && left_ms < ATTEMPT_MS)
             attempt_ms = left_ms;
-        if (session->connecting == NULL)
-            session->connecting = start_connecting(session);
-        if (pg_connect_finish(&session->connecting, attempt_ms, &is_worth_waiting, err)) {
-            session->db = TAKE(session->connecting);
+        if (try_to_connect(session, attempt_ms, &is_worth_waiting, err))
             return true;
-        }
         left_ms = until_ms - clock_monotonic_ms();
         if (!is_worth_waiting)
             return false;

@@ -17,6 +17,8 @@ enum { SESSION_VALUES_MAX = 32 };
 struct session {
     struct pg *db;         /* NULL: not open */
     struct pg *connecting; /* between session_start and session_open */
+    bool is_login_failed;  /* in its place: --auth got no token, for this reason */
+    struct error login_failure;
     const struct config *config;
     const struct listener *listener;
     struct ledger ledger;
@@ -40,11 +42,13 @@ void session_close(struct session *session);
 #define AUTO_SESSION __attribute__((cleanup(session_close))) struct session
 
 /*
- * Begin to connect; session_open waits for it. The session borrows `config` and
- * `listener`, and stays where it is.
+ * Begin to connect; session_open waits for it, and tells what failed. The session
+ * borrows `config` and `listener`, and stays where it is. With --auth a token is
+ * got first, which may take seconds.
  */
 void session_start(
     const struct config *config, const struct listener *listener, struct session *session);
+bool session_is_started(const struct session *session);
 
 enum session_purpose {
     SESSION_TO_READ, /* the history with its details; no lock */
@@ -57,8 +61,8 @@ enum session_purpose {
  * be asked before the answers are known goes out in the same round trip: the lock
  * and the history of the schema that is most likely ours.
  *
- * Errors   ERROR_CONNECTION, ERROR_TIMEOUT, ERROR_STOPPED; ERROR_PLAN for a
- *          server below 13.
+ * Errors   ERROR_CONNECTION, ERROR_REFUSED, ERROR_TIMEOUT, ERROR_STOPPED;
+ *          ERROR_PLAN for a server below 13.
  */
 MUST_CHECK bool session_open(
     struct session *session, enum session_purpose purpose, struct error *err);
