@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "adapter/files.h"
-#include "adapter/metadata.h"
 #include "base/memory.h"
 #include "base/secret.h"
 
@@ -111,7 +110,7 @@ read_keys(const json_t *object, struct aws_keys *keys, struct error *err)
 }
 
 static bool
-ask_endpoint(struct aws_keys *keys, struct error *err)
+ask_endpoint(enum metadata_patience patience, struct aws_keys *keys, struct error *err)
 {
     AUTO_STRING char *url = aws_credentials_url();
     AUTO_STRING char *authorization = NULL;
@@ -125,7 +124,7 @@ ask_endpoint(struct aws_keys *keys, struct error *err)
     const struct http_request request = {
         .url = url, .headers = headers, .plain_hosts = PLAIN_HOSTS};
 
-    if (metadata_get(&request, NAME, &object, err))
+    if (metadata_get(&request, NAME, patience, &object, err))
         return read_keys(object, keys, err);
     if (strstr(err->message, "answered 40") != NULL)
         error_hint(err, "Does the task have a task role, and may it be assumed?");
@@ -133,12 +132,12 @@ ask_endpoint(struct aws_keys *keys, struct error *err)
 }
 
 bool
-aws_credentials_get(struct aws_keys *keys, struct error *err)
+aws_credentials_get(enum metadata_patience patience, struct aws_keys *keys, struct error *err)
 {
     if (!aws_credentials_check(err))
         return false;
     if (variable("AWS_ACCESS_KEY_ID") == NULL)
-        return ask_endpoint(keys, err);
+        return ask_endpoint(patience, keys, err);
     *keys = (struct aws_keys){
         .access_key_id = memory_string(getenv("AWS_ACCESS_KEY_ID")),
         .secret_access_key = memory_string(getenv("AWS_SECRET_ACCESS_KEY")),

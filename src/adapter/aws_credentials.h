@@ -7,7 +7,7 @@
 #define ADAPTER_AWS_CREDENTIALS_H
 
 #include "adapter/aws_token.h"
-#include "base/error.h"
+#include "adapter/metadata.h"
 
 /*
  * Are credentials named in the environment, and in a way that can be used? Connects
@@ -25,7 +25,8 @@ MUST_CHECK bool aws_credentials_check(struct error *err);
  * Errors   those of aws_credentials_check and metadata_get; ERROR_REFUSED also: the
  *          file of the authorization token cannot be read, or has a line break.
  */
-MUST_CHECK bool aws_credentials_get(struct aws_keys *keys, struct error *err);
+MUST_CHECK bool aws_credentials_get(
+    enum metadata_patience patience, struct aws_keys *keys, struct error *err);
 
 /* The endpoint; the caller frees it, NULL where the environment names none. */
 char *aws_credentials_url(void);

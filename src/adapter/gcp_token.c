@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapter/metadata.h"
 #include "base/memory.h"
 #include "base/secret.h"
 
@@ -46,7 +45,7 @@ add_hint(struct error *err)
 }
 
 bool
-gcp_token_get(char **token, struct error *err)
+gcp_token_get(enum metadata_patience patience, char **token, struct error *err)
 {
     static const char NAME[] = "the metadata server";
     static const char *const HEADERS[] = {"Metadata-Flavor: Google", NULL};
@@ -62,7 +61,7 @@ gcp_token_get(char **token, struct error *err)
 
     if (!is_place(place))
         return error_set(err, ERROR_USAGE, "GCE_METADATA_HOST is no host");
-    if (!metadata_get(&request, NAME, &object, err) ||
+    if (!metadata_get(&request, NAME, patience, &object, err) ||
         !metadata_member(object, NAME, "access_token", &found, err)) {
         add_hint(err);
         return false;

@@ -6,7 +6,7 @@
 #ifndef ADAPTER_GCP_TOKEN_H
 #define ADAPTER_GCP_TOKEN_H
 
-#include "base/error.h"
+#include "adapter/metadata.h"
 
 /*
  * A token that is good for these two logins and nothing else, where the platform
@@ -15,6 +15,6 @@
  * Result   `*token`, remembered as a secret; the caller frees it.
  * Errors   those of metadata_get, with a hint; ERROR_USAGE: GCE_METADATA_HOST is no host.
  */
-MUST_CHECK bool gcp_token_get(char **token, struct error *err);
+MUST_CHECK bool gcp_token_get(enum metadata_patience patience, char **token, struct error *err);
 
 #endif

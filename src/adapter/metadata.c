@@ -4,7 +4,7 @@
 #include "adapter/clock.h"
 #include "adapter/signals.h"
 
-enum { TRIES_MAX = 3, TRY_MS = 2000, PAUSE_MS = 100 };
+enum { TRIES_MAX = 3, TRY_MS = 2000, BRIEF_MS = 1000, PAUSE_MS = 100 };
 
 static bool
 is_later(int status)
@@ -24,9 +24,13 @@ is_printable(const char *value)
 }
 
 static bool
-try_once(const struct http_request *request, const char *name, json_t **object, struct error *err)
+try_once(const struct http_request *request,
+    const char *name,
+    int64_t total_ms,
+    json_t **object,
+    struct error *err)
 {
-    const struct http_limits limits = {.connect_ms = TRY_MS, .total_ms = TRY_MS};
+    const struct http_limits limits = {.connect_ms = total_ms, .total_ms = total_ms};
     AUTO_TEXT document = TEXT_INIT;
     int status = 0;
 
@@ -49,14 +53,19 @@ try_once(const struct http_request *request, const char *name, json_t **object, 
 }
 
 bool
-metadata_get(
-    const struct http_request *request, const char *name, json_t **object, struct error *err)
+metadata_get(const struct http_request *request,
+    const char *name,
+    enum metadata_patience patience,
+    json_t **object,
+    struct error *err)
 {
+    bool is_brief = patience == METADATA_BRIEF;
+
     for (int tries = 1;; tries++) {
         struct error failure = ERROR_INIT;
-        if (try_once(request, name, object, &failure))
+        if (try_once(request, name, is_brief ? BRIEF_MS : TRY_MS, object, &failure))
             return true;
-        if (failure.kind != ERROR_CONNECTION || tries == TRIES_MAX) {
+        if (failure.kind != ERROR_CONNECTION || is_brief || tries == TRIES_MAX) {
             *err = failure;
             return false;
         }

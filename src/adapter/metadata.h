@@ -8,9 +8,13 @@
 #include "adapter/http.h"
 #include "adapter/json.h"
 
+enum metadata_patience {
+    METADATA_PATIENT, /* 2 s a try, three tries, the next one only where it may help */
+    METADATA_BRIEF,   /* one try of 1 s */
+};
+
 /*
- * Get a JSON object: 2 s a try, three tries, the next one only where it may help.
- * No error quotes the answer.
+ * Get a JSON object. No error quotes the answer.
  *
  * Input    `name` is what the server is called in messages.
  * Errors   ERROR_CONNECTION  nothing answered, or "later" (429, 5xx): it may be
@@ -19,8 +23,11 @@
  *                            one that is too large.
  *          ERROR_USAGE       the URL; ERROR_STOPPED.
  */
-MUST_CHECK bool metadata_get(
-    const struct http_request *request, const char *name, json_t **object, struct error *err);
+MUST_CHECK bool metadata_get(const struct http_request *request,
+    const char *name,
+    enum metadata_patience patience,
+    json_t **object,
+    struct error *err);
 
 /*
  * A member that has to be there: a string that is not empty, borrowed.

@@ -192,14 +192,15 @@ login_check(const struct config *config, struct error *err)
 }
 
 static bool
-get_aws_token(const struct config *config, char **token, struct error *err)
+get_aws_token(
+    const struct config *config, enum metadata_patience patience, char **token, struct error *err)
 {
     enum { MILLISECONDS = 1000 };
     AUTO_ENDPOINT endpoint = {0};
     AUTO_AWS_KEYS keys = {0};
 
     find_endpoint(config, &endpoint);
-    if (!check_endpoint(&endpoint, err) || !aws_credentials_get(&keys, err))
+    if (!check_endpoint(&endpoint, err) || !aws_credentials_get(patience, &keys, err))
         return false;
     const struct aws_login login = {
         .host = endpoint.host,
@@ -213,15 +214,18 @@ get_aws_token(const struct config *config, char **token, struct error *err)
 }
 
 bool
-login_get(const struct config *config, struct login *login, struct error *err)
+login_get(const struct config *config,
+    enum metadata_patience patience,
+    struct login *login,
+    struct error *err)
 {
     char *token = NULL;
 
     *login = (struct login){0};
     if (config->auth == AUTH_PASSWORD)
         return true;
-    if (config->auth == AUTH_GCP_IAM ? !gcp_token_get(&token, err)
-                                     : !get_aws_token(config, &token, err))
+    if (config->auth == AUTH_GCP_IAM ? !gcp_token_get(patience, &token, err)
+                                     : !get_aws_token(config, patience, &token, err))
         return error_prefix(err, "--auth %s", auth_name(config));
     *login = (struct login){.password = token, .sslmode = find_sslmode(config)};
     return true;

@@ -6,6 +6,7 @@
 #ifndef ENGINE_LOGIN_H
 #define ENGINE_LOGIN_H
 
+#include "adapter/metadata.h"
 #include "engine/config.h"
 
 /*
@@ -27,12 +28,15 @@ void login_done(struct login *login);
 
 /*
  * Get a token: asks the metadata server or the credentials endpoint, for some 6 s
- * at most. Remembered as a secret.
+ * at most, or 1 s. Remembered as a secret.
  *
  * Errors   ERROR_CONNECTION  it does not answer, and may in a while.
  *          ERROR_REFUSED     it said no; ERROR_STOPPED, ERROR_USAGE.
  */
-MUST_CHECK bool login_get(const struct config *config, struct login *login, struct error *err);
+MUST_CHECK bool login_get(const struct config *config,
+    enum metadata_patience patience,
+    struct login *login,
+    struct error *err);
 
 /* Say what a login by IAM needs, where the server refused one. */
 void login_explain(const struct config *config, struct error *err);

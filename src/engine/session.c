@@ -73,7 +73,7 @@ start_connecting(struct session *session)
         .notice_context = session,
     };
 
-    session->is_login_failed = !login_get(session->config, &login, &failure);
+    session->is_login_failed = !login_get(session->config, METADATA_PATIENT, &login, &failure);
     if (session->is_login_failed) {
         session->login_failure = failure;
         return;

@@ -7,6 +7,7 @@
 #include "adapter/clock.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/login.h"
 
 enum {
     LONG_MS = 2000,           /* what takes longer is looked at */
@@ -47,10 +48,15 @@ static bool
 open_connection(struct watcher *watcher, struct error *err)
 {
     struct pg_target target = {.conninfo = watcher->config->url.conninfo};
+    AUTO_LOGIN login = {0};
     bool is_worth_waiting = false;
 
     if (watcher->db != NULL)
         return true;
+    if (!login_get(watcher->config, METADATA_BRIEF, &login, err))
+        return false;
+    target.password = login.password;
+    target.sslmode = login.sslmode;
     struct pg *db = pg_connect_start(&target);
     if (!pg_connect_finish(&db, CONNECT_MS, &is_worth_waiting, err))
         return false;

@@ -146,6 +146,24 @@ class Gcp(GcpCase):
         self.assertEqual(2, len(set(front.passwords)))
         self.assertEqual(2, len(endpoint.requests))
 
+    def test_the_watcher_has_a_token_of_its_own(self):
+        endpoint = self.serve(self.new_token)
+        front = self.front(self.check_newest)
+        self.assert_good(self.up(
+            FILES, "--auth", "gcp-iam", database=self.url(front.port),
+            env=self.environment(endpoint)))
+        holder = self.session("BEGIN; LOCK TABLE a;")
+        process = self.start_up({**FILES, "2_b.up.sql": "ALTER TABLE a ADD b int;"}, "--auth",
+                                "gcp-iam", "--ddl-lock-timeout", "30s", "--verbose",
+                                database=self.url(front.port), env=self.environment(endpoint))
+        self.wait_until("SELECT count(*) > 0 FROM pg_stat_activity"
+                        " WHERE application_name = 'pgstride watcher'")
+        self.end_session(holder)
+        result = self.finish(process)
+        self.assert_good(result)
+        self.assert_no_secret(result)
+        self.assertEqual(3, len(set(front.passwords)))
+
     def test_each_try_has_a_token_of_its_own(self):
         refusals = [("57P03", "the database system is starting up")] * 2
 

@@ -118,7 +118,7 @@ the_environments_keys_come_first(UNUSED void **state)
     set("AWS_SECRET_ACCESS_KEY", "secret-word");
     set("AWS_SESSION_TOKEN", "session-word");
     set(RELATIVE, "/v2/credentials/1");
-    assert_true(aws_credentials_get(&keys, &err));
+    assert_true(aws_credentials_get(METADATA_BRIEF, &keys, &err));
     assert_string_equal(keys.access_key_id, "AKIDEXAMPLE");
     assert_string_equal(keys.secret_access_key, "secret-word");
     assert_string_equal(keys.session_token, "session-word");
@@ -138,7 +138,7 @@ a_line_break_in_the_authorization_is_refused(UNUSED void **state)
         struct error err = ERROR_INIT;
 
         set("AWS_CONTAINER_AUTHORIZATION_TOKEN", TABLE[i]);
-        assert_false(aws_credentials_get(&keys, &err));
+        assert_false(aws_credentials_get(METADATA_BRIEF, &keys, &err));
         assert_int_equal(err.kind, ERROR_REFUSED);
         assert_string_equal(err.message, "AWS_CONTAINER_AUTHORIZATION_TOKEN holds a line break");
     }

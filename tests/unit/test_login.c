@@ -124,7 +124,7 @@ a_token_has_tls_and_is_hidden(UNUSED void **state)
 
         forget_environment(NULL);
         put(TABLE[i].variable);
-        assert_true(login_get(&config, &login, &err));
+        assert_true(login_get(&config, METADATA_BRIEF, &login, &err));
         assert_string_equal(login.sslmode, TABLE[i].sslmode);
         assert_memory_equal(login.password, RDS ":5432/?Action=connect&DBUser=u&", 40);
         text_puts(&text, login.password);
@@ -140,7 +140,7 @@ a_password_is_left_to_libpq(UNUSED void **state)
     AUTO_LOGIN login = {0};
     struct error err = ERROR_INIT;
 
-    assert_true(login_get(&config, &login, &err));
+    assert_true(login_get(&config, METADATA_BRIEF, &login, &err));
     assert_null(login.password);
     assert_null(login.sslmode);
 }
