@@ -13,6 +13,7 @@
 
 #include <curl/curl.h>
 
+#include "adapter/signals.h"
 #include "base/memory.h"
 
 #ifndef PGSTRIDE_VERSION
@@ -280,6 +281,22 @@ set_up_request(
     return is_set;
 }
 
+/* Anything but 0 makes libcurl stop. */
+static int
+end_by_signal(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    (void)context;
+    (void)(a + b + c + d);
+    return signals_is_stop_requested();
+}
+
+static bool
+set_up_signal(CURL *easy)
+{
+    return curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, end_by_signal) == CURLE_OK;
+}
+
 static bool
 set_up_post(CURL *easy, const char *body)
 {
@@ -369,6 +386,8 @@ fail(CURL *easy,
 {
     const char *why = *reason != '\0' ? reason : curl_easy_strerror(code);
 
+    if (code == CURLE_ABORTED_BY_CALLBACK)
+        return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
     if (code == CURLE_OPERATION_TIMEDOUT)
         return fail_time_out(easy, target, limits, err);
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
@@ -386,12 +405,22 @@ fail(CURL *easy,
         curl_easy_strerror(code), (int)code);
 }
 
+/* Behind those that are there; false when there is no memory. */
+static bool
+add_header(struct curl_slist **headers, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(*headers, line);
+
+    if (longer != NULL)
+        *headers = longer;
+    return longer != NULL;
+}
+
 /* All of one call, after its URL was read; `body` NULL: a GET. An answer that is cut is one. */
 static bool
 exchange(const struct target *target,
-    const char *url,
+    const struct http_request *request,
     const char *body,
-    const char *const *header_lines,
     const struct http_limits *limits,
     struct reception *reception,
     int *status,
@@ -401,15 +430,18 @@ exchange(const struct target *target,
     long code_of_answer = 0;
     AUTO_EASY CURL *easy = curl_easy_init();
     AUTO_LIST struct curl_slist *headers = NULL;
+    const char *const *line = request->headers;
     bool is_set = easy != NULL;
 
-    for (; is_set && *header_lines != NULL; header_lines++) {
-        struct curl_slist *longer = curl_slist_append(headers, *header_lines);
-        is_set = longer != NULL;
-        headers = is_set ? longer : headers;
-    }
-    if (!is_set || !set_up_trust(easy, target) || !set_up_request(easy, url, headers, limits) ||
-        !set_up_answer(easy, reception, reason) || (body != NULL && !set_up_post(easy, body)))
+    if (is_set && body != NULL)
+        is_set = add_header(&headers, "Content-Type: application/json") && set_up_post(easy, body);
+    for (; is_set && line != NULL && *line != NULL; line++)
+        is_set = add_header(&headers, *line);
+    if (is_set && request->is_ended_by_signal)
+        is_set = set_up_signal(easy);
+    if (!is_set || !set_up_trust(easy, target) ||
+        !set_up_request(easy, request->url, headers, limits) ||
+        !set_up_answer(easy, reception, reason))
         return error_set(err, ERROR_SYSTEM, "cannot set up libcurl");
 
     CURLcode code = perform_without_sigpipe(easy);
@@ -421,19 +453,18 @@ exchange(const struct target *target,
 }
 
 bool
-http_post_json(const char *url,
+http_post(const struct http_request *request,
     const char *body,
     const struct http_limits *limits,
     struct http_answer *answer,
     struct error *err)
 {
-    static const char *const HEADERS[] = {"Content-Type: application/json", NULL};
     AUTO_RECEPTION reception = {.ceiling_bytes = HTTP_BODY_BYTES};
     struct target target = {0};
     struct http_answer got = {.status = 0};
 
-    if (!read_url(url, NULL, &target, err) ||
-        !exchange(&target, url, body, HEADERS, limits, &reception, &got.status, err))
+    if (!read_url(request->url, request->plain_hosts, &target, err) ||
+        !exchange(&target, request, body, limits, &reception, &got.status, err))
         return false;
     got.retry_after_s = reception.retry_after_s;
     got.body_size_bytes = reception.body.size_bytes;
@@ -454,7 +485,7 @@ http_get(const struct http_request *request,
     int got = 0;
 
     if (!read_url(request->url, request->plain_hosts, &target, err) ||
-        !exchange(&target, request->url, NULL, request->headers, limits, &reception, &got, err))
+        !exchange(&target, request, NULL, limits, &reception, &got, err))
         return false;
     if (reception.is_over)
         return error_set(err, ERROR_SYSTEM, "the answer of %s is larger than %d KiB", target.host,

@@ -54,36 +54,51 @@ MUST_CHECK bool http_url_check(const char *url, struct error *err);
 MUST_CHECK bool http_url_check_among(
     const char *url, const char *const *plain_hosts, struct error *err);
 
+struct http_request {
+    const char *url;
+    const char *const *headers;     /* "Name: value", a NULL behind the last; or NULL */
+    const char *const *plain_hosts; /* as in http_url_check_among */
+    bool is_ended_by_signal;        /* a stop that is requested meanwhile ends it */
+};
+
 /*
- * POST `body`, a JSON document, to `url`.
+ * POST `body`, a JSON document.
  *
  * Result   `*answer`, whatever its status: a 404 is an answer, not an error.
  *          What comes after the first HTTP_BODY_BYTES is not read.
- * Errors   ERROR_USAGE       http_url_check refuses the URL.
+ * Errors   ERROR_USAGE       http_url_check_among refuses the URL.
  *          ERROR_CONNECTION  no connection, so nothing was sent.
  *          ERROR_TIMEOUT     sent, but no answer came in time, or the
  *                            connection broke: it may have been handled.
+ *          ERROR_STOPPED     a signal, for `is_ended_by_signal`.
  *          ERROR_SYSTEM      anything that another try would meet again: a
  *                            certificate, an answer that is not HTTP.
  */
-MUST_CHECK bool http_post_json(const char *url,
+MUST_CHECK bool http_post(const struct http_request *request,
     const char *body,
     const struct http_limits *limits,
     struct http_answer *answer,
     struct error *err);
 
-struct http_request {
-    const char *url;
-    const char *const *headers;     /* "Name: value", a NULL behind the last; no line breaks */
-    const char *const *plain_hosts; /* as in http_url_check_among */
-};
+/* The same, with the URL alone. */
+MUST_CHECK static inline bool
+http_post_json(const char *url,
+    const char *body,
+    const struct http_limits *limits,
+    struct http_answer *answer,
+    struct error *err)
+{
+    const struct http_request request = {.url = url};
+
+    return http_post(&request, body, limits, answer, err);
+}
 
 /*
  * GET a document.
  *
  * Result   `*status` and what came as the body, whatever the status; a redirect
  *          is an answer, too. The body is added to `document`.
- * Errors   as http_post_json; ERROR_SYSTEM also for a body that is larger than
+ * Errors   as http_post; ERROR_SYSTEM also for a body that is larger than
  *          HTTP_DOCUMENT_BYTES.
  */
 MUST_CHECK bool http_get(const struct http_request *request,
@@ -91,5 +106,11 @@ MUST_CHECK bool http_get(const struct http_request *request,
     int *status,
     struct text *document,
     struct error *err);
+
+/*
+ * What was answered, as an error may show it: the body's beginning in one short
+ * printable line, with nothing of the URL's words in it. The caller frees it.
+ */
+char *http_quote(const struct http_answer *answer, const char *url);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 char *
@@ -38,4 +39,31 @@ void
 json_put_boolean(json_t *object, const char *key, bool value)
 {
     json_object_set_new(object, key, json_boolean(value));
+}
+
+json_t *
+json_hide_secrets(const json_t *value)
+{
+    const char *key = NULL;
+    json_t *member = NULL;
+
+    if (json_is_string(value)) {
+        AUTO_TEXT text = TEXT_INIT;
+        text_puts(&text, json_string_value(value));
+        secret_hide(&text);
+        return json_string(text_string(&text));
+    }
+    if (json_is_array(value)) {
+        json_t *copy = json_array();
+        for (size_t i = 0; i < json_array_size(value); i++)
+            json_array_append_new(copy, json_hide_secrets(json_array_get(value, i)));
+        return copy;
+    }
+    if (!json_is_object(value))
+        return json_deep_copy(value);
+
+    json_t *copy = json_object();
+    json_object_foreach((json_t *)(uintptr_t)value, key, member)
+        json_object_set_new(copy, key, json_hide_secrets(member));
+    return copy;
 }

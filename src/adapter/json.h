@@ -28,4 +28,10 @@ void json_put_string(json_t *object, const char *key, const char *value);
 void json_put_number(json_t *object, const char *key, int64_t value);
 void json_put_boolean(json_t *object, const char *key, bool value);
 
+/*
+ * A copy in which no string shows a secret: a new object. Before JSON's escapes,
+ * which would change a secret's look.
+ */
+json_t *json_hide_secrets(const json_t *value);
+
 #endif

@@ -84,32 +84,19 @@ write_text(const struct log *log, enum log_severity severity, const char *messag
     write_all(log->descriptor, line.data, line.size_bytes);
 }
 
-/* Before JSON's escapes, which would change a secret's look. */
+/* Cloud Logging groups a run's lines by it. */
 static json_t *
-hide_secrets(const json_t *value)
+new_operation(const char *id, const char *event)
 {
-    const char *key = NULL;
-    json_t *member = NULL;
+    json_t *operation = json_object();
 
-    if (json_is_string(value)) {
-        AUTO_TEXT text = TEXT_INIT;
-        text_puts(&text, json_string_value(value));
-        secret_hide(&text);
-        return json_string(text_string(&text));
-    }
-    if (json_is_array(value)) {
-        json_t *copy = json_array();
-        for (size_t i = 0; i < json_array_size(value); i++)
-            json_array_append_new(copy, hide_secrets(json_array_get(value, i)));
-        return copy;
-    }
-    if (!json_is_object(value))
-        return json_deep_copy(value);
-
-    json_t *copy = json_object();
-    json_object_foreach((json_t *)(uintptr_t)value, key, member)
-        json_object_set_new(copy, key, hide_secrets(member));
-    return copy;
+    json_put_string(operation, "id", id);
+    json_put_string(operation, "producer", "pgstride");
+    if (strcmp(event, "run.started") == 0)
+        json_put_boolean(operation, "first", true);
+    if (strcmp(event, "run.finished") == 0)
+        json_put_boolean(operation, "last", true);
+    return operation;
 }
 
 static char *
@@ -129,9 +116,12 @@ dump_json(const struct log *log,
     json_put_string(object, "message", message);
     if (fields != NULL)
         json_object_update_missing(object, (json_t *)(uintptr_t)fields);
+    if (log->operation_id != NULL)
+        json_object_set_new(
+            object, "logging.googleapis.com/operation", new_operation(log->operation_id, event));
     if (log->labels != NULL)
         json_object_set_new(object, "logging.googleapis.com/labels", json_deep_copy(log->labels));
-    AUTO_JSON json_t *hidden = hide_secrets(object);
+    AUTO_JSON json_t *hidden = json_hide_secrets(object);
     return json_to_string(hidden);
 }
 

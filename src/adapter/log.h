@@ -15,8 +15,9 @@ enum log_severity { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 struct log {
     int descriptor;
     bool is_json;
-    bool is_verbose;      /* text: DEBUG too */
-    const json_t *labels; /* of each JSON line, or NULL; borrowed */
+    bool is_verbose;          /* text: DEBUG too */
+    const json_t *labels;     /* of each JSON line, or NULL; borrowed, as the next */
+    const char *operation_id; /* Cloud Logging's, of each JSON line, or NULL */
 };
 
 /*

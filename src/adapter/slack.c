@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapter/slack.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +20,6 @@ enum {
     WAIT_MS = 250,          /* before the second try, and up to twice that; then double */
     RETRY_AFTER_S = 1,      /* where a 429 does not say */
     RETRY_AFTER_MAX_S = 30, /* nobody waits longer for a message */
-    QUOTED_BYTES = 100,     /* of an answer's body, in an error */
-    SECRET_LENGTH = 6,      /* words of the URL this long are not quoted */
 };
 
 /* One try's outcome. */
@@ -75,69 +72,9 @@ advice_for(int status, const char *quoted)
 }
 
 static void
-mask_word(char *text, const char *word, size_t length)
-{
-    for (char *c = text; *c != '\0'; c++) {
-        if (strncasecmp(c, word, length) == 0)
-            memset(c, '*', length);
-    }
-}
-
-/* A web server likes to repeat the path that it does not know. */
-static void
-mask_words_of_url(char *text, const char *url)
-{
-    const char *scheme_end = strstr(url, "://");
-    const char *c = scheme_end != NULL ? scheme_end : url;
-
-    while (*c != '\0') {
-        size_t length = 0;
-        while (isalnum((unsigned char)c[length]))
-            length++;
-        if (length >= SECRET_LENGTH)
-            mask_word(text, c, length);
-        c += length > 0 ? length : 1;
-    }
-}
-
-static void
-make_printable(char *text)
-{
-    size_t size = strlen(text);
-
-    for (size_t bad = utf8_valid(text, size); bad < size; bad += utf8_valid(text + bad, size - bad))
-        text[bad] = '?';
-    for (char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7F)
-            *c = ' ';
-    }
-}
-
-/* The body as an error may show it: one short printable line, nothing of the URL. */
-static char *
-quote_body(const struct http_answer *answer, const char *url)
-{
-    AUTO_STRING char *body = memory_string(answer->body);
-    const char *start = body;
-
-    mask_words_of_url(body, url);
-    make_printable(body);
-    while (*start == ' ')
-        start++;
-
-    size_t size = strlen(start);
-    bool is_long = size > QUOTED_BYTES;
-    if (is_long)
-        size = utf8_align(start, QUOTED_BYTES);
-    while (size > 0 && start[size - 1] == ' ')
-        size--;
-    return memory_printf("%.*s%s", (int)size, start, is_long ? "…" : "");
-}
-
-static void
 note_refusal(const struct http_answer *answer, const char *url, struct attempt *attempt)
 {
-    AUTO_STRING char *quoted = quote_body(answer, url);
+    AUTO_STRING char *quoted = http_quote(answer, url);
     AUTO_TEXT text = TEXT_INIT;
     const char *advice = advice_for(answer->status, quoted);
 

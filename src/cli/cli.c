@@ -75,18 +75,38 @@ fail_command(const char *name, struct error *err)
     return error_hint(err, "The commands are %s; pgstride --help says more.", text_string(&names));
 }
 
+/* Who writes to the database: told by the platform, and to each line of the log. */
+static void
+identify(const struct config *config,
+    struct log *log,
+    json_t *labels,
+    struct platform *platform,
+    struct run_identity *identity)
+{
+    if (config->image != NULL)
+        platform->image = memory_string(config->image);
+    platform_ask(platform);
+    platform_label(platform, labels);
+    identity_init(identity, platform);
+    if (platform->is_cloud_run)
+        log->operation_id = identity->run_id;
+}
+
 static bool
 run_command(const struct command *command,
     struct config *config,
     const struct command_line *line,
-    const struct log *log,
-    const struct platform *platform,
+    struct log *log,
+    json_t *labels,
+    struct platform *platform,
+    struct run_identity *identity,
     struct error *err)
 {
     struct invocation invocation = {
         .config = config,
         .log = log,
         .platform = platform,
+        .identity = identity,
         .arguments = line->arguments,
         .arguments_count = line->arguments_count,
         .program = line->program,
@@ -98,6 +118,8 @@ run_command(const struct command *command,
                               (command->need == NEED_DATABASE_ONLINE && !config->is_offline);
     if (!config_finish(config, is_database_needed, err))
         return false;
+    if (command->output != OUTPUT_ANSWER && command->run != command_wait)
+        identify(config, log, labels, platform, identity);
     return command->run(&invocation, err);
 }
 
@@ -152,7 +174,9 @@ cli_run(int argc, char *argv[], char *environment[])
 {
     AUTO_CONFIG config = {0};
     struct command_line line = {0};
-    struct platform platform;
+    AUTO_PLATFORM platform = {0};
+    AUTO_IDENTITY identity = {0};
+    AUTO_JSON json_t *labels = json_object();
     struct error err = ERROR_INIT;
 
     signals_install();
@@ -162,13 +186,13 @@ cli_run(int argc, char *argv[], char *environment[])
     is_read = is_read && read_method(&config, &line, &err);
     read_help(&config, &line);
     const struct command *command = command_find(line.command);
-    AUTO_JSON json_t *labels = platform.is_cloud_run ? platform_labels(&platform) : NULL;
+    platform_label(&platform, labels);
     struct log log = {
         .descriptor =
             command != NULL && command->output != OUTPUT_ANSWER ? STDOUT_FILENO : STDERR_FILENO,
         .is_json = is_json_wanted(config.log_format, &platform),
         .is_verbose = config.is_verbose,
-        .labels = labels,
+        .labels = platform.is_cloud_run ? labels : NULL,
     };
 
     bool is_good = is_read || config.is_help || config.is_version;
@@ -179,7 +203,7 @@ cli_run(int argc, char *argv[], char *environment[])
     else if (config.is_version)
         puts("pgstride " PGSTRIDE_VERSION);
     else if (is_read)
-        is_good = run_command(command, &config, &line, &log, &platform, &err);
+        is_good = run_command(command, &config, &line, &log, labels, &platform, &identity, &err);
     is_good = flush_answer(&err) && is_good;
     if (!is_good && err.kind != ERROR_NONE)
         narrate_failure(&log, command != NULL && command->output == OUTPUT_RUN, &err);

@@ -8,11 +8,13 @@
 #include "adapter/log.h"
 #include "adapter/platform.h"
 #include "engine/config.h"
+#include "engine/identity.h"
 
 struct invocation {
     const struct config *config;
     const struct log *log;
     const struct platform *platform;
+    const struct run_identity *identity; /* of a command that writes to the database */
     const char *const *arguments;
     size_t arguments_count;
     char *const *program; /* what stands behind `--` of wait, with a NULL at the end; NULL: none */

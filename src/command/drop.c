@@ -9,7 +9,6 @@
 bool
 command_drop(const struct invocation *invocation, struct error *err)
 {
-    AUTO_IDENTITY identity = {0};
     AUTO_NARRATOR narrator = {0};
 
     if (!command_check_arguments(invocation, 0, "pgstride drop -f", err))
@@ -21,8 +20,7 @@ command_drop(const struct invocation *invocation, struct error *err)
         error_set(err, ERROR_USAGE, "drop would delete every table of the schema, with its data");
         return error_hint(err, "If that is meant: pgstride drop -f");
     }
-    identity_init(&identity, invocation->platform);
     narrator_init(&narrator, invocation->log);
     struct listener listener = narrator_listener(&narrator);
-    return drop_tables(invocation->config, &identity, &listener, err);
+    return drop_tables(invocation->config, invocation->identity, &listener, err);
 }

@@ -31,29 +31,25 @@ read_version(const struct invocation *invocation,
 bool
 command_force(const struct invocation *invocation, struct error *err)
 {
-    AUTO_IDENTITY identity = {0};
     AUTO_NARRATOR narrator = {0};
     int64_t version = 0;
 
     if (!read_version(invocation, "pgstride force V; -1 for no version", true, &version, err))
         return error_prefix(err, "force");
-    identity_init(&identity, invocation->platform);
     narrator_init(&narrator, invocation->log);
     struct listener listener = narrator_listener(&narrator);
-    return mark_force(invocation->config, &identity, version, &listener, err);
+    return mark_force(invocation->config, invocation->identity, version, &listener, err);
 }
 
 bool
 command_baseline(const struct invocation *invocation, struct error *err)
 {
-    AUTO_IDENTITY identity = {0};
     AUTO_NARRATOR narrator = {0};
     int64_t version = 0;
 
     if (!read_version(invocation, "pgstride baseline V", false, &version, err))
         return error_prefix(err, "baseline");
-    identity_init(&identity, invocation->platform);
     narrator_init(&narrator, invocation->log);
     struct listener listener = narrator_listener(&narrator);
-    return mark_baseline(invocation->config, &identity, version, &listener, err);
+    return mark_baseline(invocation->config, invocation->identity, version, &listener, err);
 }

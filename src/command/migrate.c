@@ -1,26 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* up [N], down N, down --all, goto V: a run, told to the log and to Slack. */
+/* up [N], down N, down --all, goto V: a run, told to the log, the hooks and Slack. */
 #include "adapter/signals.h"
 #include "adapter/terminal.h"
+#include "base/memory.h"
 #include "command/goal.h"
+#include "command/hook.h"
 #include "command/narrator.h"
 #include "command/notify.h"
+#include "engine/wait.h"
 
 static bool
 migrate(const struct invocation *invocation, const struct goal *goal, struct error *err)
 {
-    AUTO_IDENTITY identity = {0};
     AUTO_NARRATOR narrator = {0};
 
-    identity_init(&identity, invocation->platform);
+    struct hook hook = {.invocation = invocation};
+    const struct gate gate = hook_gate(&hook);
+
     narrator_init(&narrator, invocation->log);
+    narrator.identity = invocation->identity;
     narrator.report.is_down = goal->kind == PLAN_DOWN;
     struct listener listener = narrator_listener(&narrator);
-    bool is_good = runner_run(invocation->config, &identity, goal, &listener, err);
+    listener.gate = &gate;
+    bool is_good = runner_run(invocation->config, invocation->identity, goal, &listener, err);
     if (!is_good && !narrator.report.is_told)
         narrate_error(invocation->log, err);
     narrator_finish(&narrator, is_good ? NULL : err);
+    hook_after(&hook, &narrator);
     notify(invocation, &narrator.report);
+    err->kind = ERROR_NONE;
+    return is_good;
+}
+
+/*
+ * Of several tasks the first migrates, and reports; the others wait for it. What
+ * counts from where the database is, each of them would do once more.
+ */
+static bool
+follow(const struct invocation *invocation, const struct goal *goal, struct error *err)
+{
+    const struct config *config = invocation->config;
+    const struct platform *platform = invocation->platform;
+    AUTO_NARRATOR narrator = {0};
+
+    if (goal->kind == PLAN_DOWN || goal->limit > 0) {
+        error_set(
+            err, ERROR_USAGE, "this is task %.40s, and only task 0 may do that", platform->task);
+        return error_hint(err, "Start the job with one task.");
+    }
+    AUTO_STRING char *text =
+        memory_printf("task %s waits until task 0 has migrated", platform->task);
+    log_write(invocation->log, LOG_INFO, "detail", text, NULL);
+    narrator_init(&narrator, invocation->log);
+    narrator.identity = invocation->identity;
+    struct listener listener = narrator_listener(&narrator);
+    bool is_good = wait_for_version(config, config->lock_timeout_ms, &listener, err);
+    if (!is_good && err->kind == ERROR_TIMEOUT)
+        error_hint(err, "Look at task 0: did it fail? A longer time: --lock-timeout.");
+    if (!is_good)
+        narrate_error(invocation->log, err);
+    narrator_finish(&narrator, is_good ? NULL : err);
     err->kind = ERROR_NONE;
     return is_good;
 }
@@ -48,6 +87,9 @@ read_and_migrate(const struct invocation *invocation, const char *name, struct e
         return false;
     if (is_vague && !confirm_all(err))
         return false;
+    /* goto says where to, so that the second to come finds nothing to do. */
+    if (invocation->platform->is_follower && goal.kind != PLAN_GOTO)
+        return follow(invocation, &goal, err);
     return migrate(invocation, &goal, err);
 }
 

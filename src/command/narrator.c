@@ -8,6 +8,7 @@ void
 narrator_init(struct narrator *narrator, const struct log *log)
 {
     narrator->log = log;
+    narrator->identity = NULL;
     report_init(&narrator->report, clock_monotonic_ms());
 }
 
@@ -50,13 +51,27 @@ narrate_error(const struct log *log, const struct error *err)
     log_write(log, LOG_ERROR, "error", text_string(&message), fields);
 }
 
+json_t *
+narrator_summary(const struct narrator *narrator)
+{
+    json_t *fields = wording_summary_fields(&narrator->report);
+    const struct run_identity *identity = narrator->identity;
+
+    if (identity == NULL)
+        return fields;
+    json_put_string(fields, "run_id", identity->run_id);
+    json_object_set_new(fields, "runner", platform_describe(identity->platform));
+    json_put_string(fields, "log_url", identity->platform->log_url);
+    return fields;
+}
+
 void
 narrator_finish(struct narrator *narrator, const struct error *err)
 {
     AUTO_TEXT message = TEXT_INIT;
 
     report_finish(&narrator->report, err, clock_monotonic_ms());
-    AUTO_JSON json_t *fields = wording_summary_fields(&narrator->report);
+    AUTO_JSON json_t *fields = narrator_summary(narrator);
     wording_summary(&narrator->report, &message);
     log_write(narrator->log, err == NULL ? LOG_INFO : LOG_ERROR, "run.finished",
         text_string(&message), fields);

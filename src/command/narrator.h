@@ -7,10 +7,12 @@
 
 #include "adapter/log.h"
 #include "engine/event.h"
+#include "engine/identity.h"
 #include "engine/report.h"
 
 struct narrator {
     const struct log *log;
+    const struct run_identity *identity; /* NULL: nobody's run */
     struct report report;
 };
 
@@ -28,5 +30,8 @@ void narrate_failure(const struct log *log, bool is_run, const struct error *err
 
 /* The end: run.finished, with the summary. `err` is NULL for a success. */
 void narrator_finish(struct narrator *narrator, const struct error *err);
+
+/* All there is to say of a run that is over: a new object. */
+json_t *narrator_summary(const struct narrator *narrator);
 
 #endif

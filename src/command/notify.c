@@ -78,6 +78,7 @@ notify(const struct invocation *invocation, const struct report *report)
         .error_source = source.size_bytes > 0 ? text_string(&source) : NULL,
         .error_hint = report->has_failed ? report->error.hint : NULL,
         .where = where,
+        .log_url = invocation->platform->log_url,
     };
     int64_t budget_ms = signals_is_stop_requested() ? STOPPED_BUDGET_MS : BUDGET_MS;
     if (!slack_post(url, &message, budget_ms, &err)) {

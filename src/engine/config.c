@@ -19,6 +19,10 @@ config_done(struct config *config)
     free(config->path);
     free(config->source);
     free(config->slack_webhook_url);
+    free(config->before_url);
+    free(config->after_url);
+    free(config->hook_token);
+    free(config->image);
     free(config->role);
     free(config->method);
     free(config->name);
@@ -96,15 +100,46 @@ finish_path(struct config *config, struct error *err)
     return true;
 }
 
+static bool
+finish_webhook(const char *option, const char *url, struct error *err)
+{
+    secret_add(url);
+    if (url != NULL && !http_url_check(url, err))
+        return error_prefix(err, "%s", option);
+    return true;
+}
+
+/* It goes into a header as it is. */
+static bool
+finish_token(const struct config *config, struct error *err)
+{
+    secret_add(config->hook_token);
+    for (const char *c = config->hook_token; c != NULL && *c != '\0'; c++) {
+        if (*c > ' ' && *c < 0x7F)
+            continue;
+        error_set(err, ERROR_USAGE, "--hook-token has white space in it, or what is not ASCII");
+        return error_hint(err, "a line break at the end of a stored secret is the usual cause");
+    }
+    return true;
+}
+
+static bool
+finish_webhooks(const struct config *config, struct error *err)
+{
+    return finish_token(config, err) &&
+           finish_webhook("--slack-webhook-url", config->slack_webhook_url, err) &&
+           finish_webhook("--before-url", config->before_url, err) &&
+           finish_webhook("--after-url", config->after_url, err);
+}
+
 bool
 config_finish(struct config *config, bool is_database_needed, struct error *err)
 {
     config->table = "schema_migrations";
     config->url.statement_timeout_ms = -1;
-    secret_add(config->slack_webhook_url);
     secret_add(config->database);
     secret_add(getenv("PGPASSWORD"));
-    if (config->slack_webhook_url != NULL && !http_url_check(config->slack_webhook_url, err))
-        return error_prefix(err, "--slack-webhook-url");
+    if (!finish_webhooks(config, err))
+        return false;
     return finish_path(config, err) && (!is_database_needed || finish_database(config, err));
 }

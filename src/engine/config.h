@@ -21,9 +21,13 @@ struct config {
     char *path;
     char *source; /* golang-migrate's -source: file://DIR */
     char *slack_webhook_url;
-    char *role;   /* SET ROLE for the run; NULL: the login itself */
-    char *method; /* the command, as the first Go job spelled it; NULL: not given */
-    char *name;   /* and its argument */
+    char *before_url; /* the hooks; NULL: none */
+    char *after_url;
+    char *hook_token; /* NULL: without */
+    char *image;      /* NULL: what the platform tells */
+    char *role;       /* SET ROLE for the run; NULL: the login itself */
+    char *method;     /* the command, as the first Go job spelled it; NULL: not given */
+    char *name;       /* and its argument */
     int64_t wait_timeout_ms;
     int64_t lock_timeout_ms;
     int64_t ddl_lock_timeout_ms; /* 0: off; the same for the next */
@@ -31,6 +35,7 @@ struct config {
     int64_t retry_for_ms;
     int64_t heartbeat_ms; /* 0: none */
     int64_t timeout_ms;   /* of wait */
+    int64_t hook_timeout_ms;
     int64_t max_file_mib;
     int64_t prefetch;  /* golang-migrate's; accepted, means nothing here */
     int auth;          /* enum auth_choice */
@@ -69,7 +74,8 @@ void config_done(struct config *config);
  * that no message can show them.
  *
  * Errors   ERROR_USAGE: no database, a bad URL or secret, a login that --auth
- *          cannot make, a webhook that is not https.
+ *          cannot make, a webhook or hook that is not https, a token that no
+ *          header can hold.
  */
 MUST_CHECK bool config_finish(struct config *config, bool is_database_needed, struct error *err);
 

@@ -71,10 +71,23 @@ struct event {
     const char *context;
 };
 
+struct plan;
+
+/*
+ * Who is asked, once a run, when there are steps and nothing was touched: is it to
+ * go on? `started` is the run.started that follows.
+ */
+struct gate {
+    bool (*permit)(
+        void *context, const struct event *started, const struct plan *plan, struct error *err);
+    void *context;
+};
+
 /* Who is told. */
 struct listener {
     void (*hear)(void *context, const struct event *event);
     void *context;
+    const struct gate *gate; /* NULL: nobody is asked */
 };
 
 static inline void

@@ -18,6 +18,7 @@ identity_init(struct run_identity *identity, const struct platform *platform)
         parts[0], parts[1], parts[2], parts[3] & 0xFFFu, (parts[4] & 0x3FFFu) | 0x8000u, parts[5],
         parts[6], parts[7]);
     identity->runner = json_to_string(runner);
+    identity->platform = platform;
 }
 
 void

@@ -8,8 +8,9 @@
 #include "adapter/platform.h"
 
 struct run_identity {
-    char run_id[37]; /* a random UUID (RFC 9562, version 4) */
-    char *runner;    /* a JSON object */
+    char run_id[37];                 /* a random UUID (RFC 9562, version 4) */
+    char *runner;                    /* a JSON object */
+    const struct platform *platform; /* borrowed */
 };
 
 void identity_init(struct run_identity *identity, const struct platform *platform);

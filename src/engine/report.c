@@ -63,7 +63,7 @@ report_hear(struct report *report, const struct event *event)
 {
     if (event->kind == EVENT_RUN_STARTED)
         hear_start(report, event);
-    else if (event->kind == EVENT_DATABASE_CONNECTED)
+    else if (event->kind == EVENT_DATABASE_CONNECTED || event->kind == EVENT_VERSION_REACHED)
         hear_connected(report, event);
     else if (event->kind == EVENT_MIGRATION_APPLIED)
         hear_applied(report, event);

@@ -34,6 +34,7 @@ struct run {
     size_t applied;              /* steps of the plan that are done */
     struct watcher watcher;
     const struct step *watched_step; /* the first that is not done; NULL: none is under way */
+    bool is_permitted;               /* nobody refuses it; it is about to write */
     bool is_started;                 /* run.started was told */
     bool is_unprepared;              /* a file of the plan touches prepared statements: use none */
     /* The SQL that names our tables. */

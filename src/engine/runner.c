@@ -12,6 +12,7 @@
 #include "engine/adoption.h"
 #include "engine/alone.h"
 #include "engine/atlas_sum.h"
+#include "engine/retry.h"
 #include "engine/stream.h"
 
 enum {
@@ -105,25 +106,50 @@ tell_connected(const struct run *run)
                         });
 }
 
+static struct event
+describe_start(const struct run *run)
+{
+    return (struct event){
+        .kind = EVENT_RUN_STARTED,
+        .is_down = run->plan->is_down,
+        .database = pg_database(run->session.db),
+        .host = pg_host(run->session.db),
+        .has_from = run->history->has_version && run->history->version >= 0,
+        .from = run->history->version,
+        .has_wanted = run->plan->has_wanted,
+        .wanted = run->plan->wanted,
+        .pending = run->plan->pending,
+        .planned = run->plan->count,
+        .total = run->catalog->count,
+    };
+}
+
+/* Once a run, also where a lost connection made us plan again. */
+static bool
+get_permission(struct run *run, struct error *err)
+{
+    const struct gate *gate = run->listener->gate;
+
+    if (run->is_permitted || run->plan->count == 0)
+        return true;
+
+    const struct event started = describe_start(run);
+    bool is_permitted = retry_check(run, err) &&
+                        (gate == NULL || gate->permit(gate->context, &started, run->plan, err));
+    if (!is_permitted)
+        tell_connected(run);
+    run->is_permitted = is_permitted;
+    return is_permitted;
+}
+
 static void
 tell_start(struct run *run)
 {
     if (run->is_started)
         return;
     run->is_started = true;
-    tell(run->listener, &(struct event){
-                            .kind = EVENT_RUN_STARTED,
-                            .is_down = run->plan->is_down,
-                            .database = pg_database(run->session.db),
-                            .host = pg_host(run->session.db),
-                            .has_from = run->history->has_version && run->history->version >= 0,
-                            .from = run->history->version,
-                            .has_wanted = run->plan->has_wanted,
-                            .wanted = run->plan->wanted,
-                            .pending = run->plan->pending,
-                            .planned = run->plan->count,
-                            .total = run->catalog->count,
-                        });
+    const struct event started = describe_start(run);
+    tell(run->listener, &started);
     warn_all(run, run->catalog->warnings, run->catalog->warnings_count);
     warn_all(run, run->plan->warnings, run->plan->warnings_count);
     if (run->plan->missing > 0) {
@@ -167,6 +193,8 @@ prepare(struct run *run, const struct plan_policy *policy, struct error *err)
         return false;
     }
     if (!check_scripts(run, err))
+        return false;
+    if (!get_permission(run, err))
         return false;
     if (!history_create(run->session.db, &run->session.ledger, err))
         return false;
@@ -368,6 +396,7 @@ runner_run(const struct config *config,
     size_t replans = 0;
     struct patience patience = {0};
 
+    retry_tell(&run);
     /* The folder is read while the server answers; one with an atlas.sum before it is asked. */
     if (!atlas_sum_exists(config->path))
         session_start(config, listener, &run.session);
@@ -384,7 +413,8 @@ runner_run(const struct config *config,
             reconnects = replans = 0;
         if (err->kind == ERROR_MOVED && replans++ < REPLANS_MAX)
             continue;
-        bool is_lost = err->kind == ERROR_CONNECTION && run.session.db != NULL && run.is_started;
+        bool is_lost = err->kind == ERROR_CONNECTION && run.session.db != NULL &&
+                       (run.is_started || run.is_permitted);
         if (!is_lost || reconnects++ >= RECONNECTS_MAX) {
             tell_failed(&run, err);
             return false;
