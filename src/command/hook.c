@@ -111,14 +111,6 @@ post(const struct call *call, struct error *err)
 }
 
 static void
-log_call(const struct invocation *invocation, const char *name)
-{
-    AUTO_STRING char *text = memory_printf("calling the %s hook", name);
-
-    log_write(invocation->log, LOG_DEBUG, "detail", text, NULL);
-}
-
-static void
 put_version(json_t *object, const char *key, bool has_version, int64_t version)
 {
     json_object_set_new(object, key, has_version ? json_integer(version) : json_null());
@@ -177,7 +169,7 @@ permit(void *context, const struct event *started, const struct plan *plan, stru
         .budget_ms = config->hook_timeout_ms,
         .is_ended_by_signal = true,
     };
-    log_call(hook->invocation, call.name);
+    log_write(hook->invocation->log, LOG_DEBUG, "detail", "asking the before hook", NULL);
     if (post(&call, err))
         return true;
     return err->hint[0] != '\0' ? false : error_hint(err, "Nothing was touched.");
@@ -236,7 +228,6 @@ hook_after(const struct hook *hook, const struct narrator *narrator)
         .body = body,
         .budget_ms = config->hook_timeout_ms,
     };
-    log_call(hook->invocation, call.name);
     if (post_to_the_end(&call, &err))
         return;
     wording_error(&err, &text);

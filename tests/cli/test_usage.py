@@ -13,8 +13,10 @@ URL = "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full"
 NAMES = "up down goto plan status version wait force baseline drop verify create hash".split()
 COMMANDS = f"The commands are {', '.join(NAMES[:-1])} and {NAMES[-1]}; pgstride --help says more."
 OPTIONS = (
-    "database auth path source role wait-timeout lock-timeout ddl-lock-timeout retry-for heartbeat statement-timeout"
-    " out-of-order drift if-ahead max-file-size log-format verbose slack-webhook-url notify format"
+    "database auth path source role wait-timeout lock-timeout ddl-lock-timeout retry-for heartbeat"
+    " statement-timeout"
+    " out-of-order drift if-ahead max-file-size log-format verbose slack-webhook-url notify before-url"
+    " after-url hook-token hook-timeout image format"
     " offline exit-code method name prefetch help version"
 ).split()
 OWN_OPTIONS = {"create": "ext dir seq digits format tz".split(), "down": ["all"], "plan": ["all"],

@@ -2,12 +2,14 @@
 """The log as JSON lines, for the platforms that read them."""
 
 import json
+import os
 import re
 import time
 
 from database.case import DatabaseCase, lock_key
 
 TIME = re.compile(r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d\d\dZ\Z")
+RUN_ID = re.compile(r"\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 LINE_BYTES = 64 * 1024
 
 
@@ -37,12 +39,20 @@ class JsonCase(DatabaseCase):
                 for item in value:
                     self.take_durations(item)
 
+    def take_identity(self, event):
+        """Check who ran, which run.finished says, and take it out."""
+        if event["event"] != "run.finished" or "runner" not in event:
+            return
+        self.assertRegex(event.pop("run_id"), RUN_ID)
+        self.assertEqual({"platform": "none", "host": os.uname().nodename}, event.pop("runner"))
+
     def assert_events(self, result, expected):
         """Compare all events; of the message, normalised, the text after times and names."""
         events = self.events(result)
         for event in events:
             self.take_durations(event)
             event["message"] = self.normalise(event["message"])
+            self.take_identity(event)
         self.assertEqual(expected, events)
 
 
@@ -117,6 +127,7 @@ class Events(JsonCase):
                        " Mend the file and run again.",
         }, failed)
         self.take_durations(finished)
+        self.take_identity(finished)
         self.assertEqual({
             "severity": "ERROR", "event": "run.finished", "success": False,
             "database": self.dbname, "host": "127.0.0.1", "from": None, "to": 1, "wanted": 2,
@@ -225,7 +236,8 @@ class Events(JsonCase):
 
 class CloudRun(JsonCase):
     ENV = {"CLOUD_RUN_JOB": "migrate", "CLOUD_RUN_EXECUTION": "migrate-x1",
-           "CLOUD_RUN_TASK_INDEX": "0", "CLOUD_RUN_TASK_COUNT": "1", "CLOUD_RUN_TASK_ATTEMPT": "2"}
+           "CLOUD_RUN_TASK_INDEX": "0", "CLOUD_RUN_TASK_COUNT": "1", "CLOUD_RUN_TASK_ATTEMPT": "2",
+           "GCE_METADATA_HOST": "127.0.0.1:1"}
     LABELS = {"job": "migrate", "execution": "migrate-x1", "task": "0", "attempt": "2"}
 
     def test_every_line_has_cloud_loggings_fields(self):
@@ -234,6 +246,11 @@ class CloudRun(JsonCase):
         self.assertGreater(len(events), 3)
         for event in events:
             self.assertEqual(self.LABELS, event["logging.googleapis.com/labels"])
+            operation = event["logging.googleapis.com/operation"]
+            self.assertEqual(events[-1]["run_id"], operation["id"])
+            self.assertEqual("pgstride", operation["producer"])
+            self.assertEqual(event["event"] == "run.started", operation.get("first", False))
+            self.assertEqual(event["event"] == "run.finished", operation.get("last", False))
             self.assertIn(event["severity"], ("DEBUG", "INFO", "WARNING", "ERROR"))
             self.assertTrue(event["message"])
 

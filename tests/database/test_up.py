@@ -206,6 +206,7 @@ class Records(DatabaseCase):
         self.assert_good(self.up(FILES, env={
             "CLOUD_RUN_JOB": "migrate", "CLOUD_RUN_EXECUTION": "migrate-x1",
             "CLOUD_RUN_TASK_INDEX": "0", "CLOUD_RUN_TASK_ATTEMPT": "2",
+            "GCE_METADATA_HOST": "127.0.0.1:1",
         }))
         runner = json.loads(self.history("runner")[0])
         runner.pop("host")

@@ -355,6 +355,57 @@ plain_http_goes_to_named_hosts_too(void **state)
     }
 }
 
+static void
+a_post_can_carry_headers(void **state)
+{
+    static const char *const ANSWERS[] = {"HTTP/1.1 204 Nothing\r\n\r\n"};
+    static const char *const HEADERS[] = {"Authorization: Bearer word", "X-Other: 1", NULL};
+    const struct http_limits limits = {.connect_ms = 3000, .total_ms = 5000};
+    struct canned *server = canned_start(ANSWERS, 1, "/" SECRET);
+    const struct http_request request = {
+        .url = server->url, .headers = HEADERS, .is_ended_by_signal = true};
+    struct http_answer got = {.status = 0};
+    struct error err = ERROR_INIT;
+
+    (void)state;
+    bool is_answered = http_post(&request, "{}", &limits, &got, &err);
+    static char seen[CANNED_REQUEST_BYTES];
+    memcpy(seen, server->request, sizeof(seen));
+    canned_stop(server);
+    assert_true(is_answered);
+    assert_int_equal(got.status, 204);
+    assert_non_null(strstr(seen, "\r\nAuthorization: Bearer word\r\n"));
+    assert_non_null(strstr(seen, "\r\nX-Other: 1\r\n"));
+    assert_non_null(strstr(seen, "\r\nContent-Type: application/json\r\n"));
+    assert_non_null(strstr(seen, "\r\n\r\n{}"));
+}
+
+static void
+a_quoted_answer_is_one_line_without_the_url(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *quoted;
+    } CASES[] = {
+        {"", ""},
+        {"  frozen\n", "frozen"},
+        {"two\r\nlines\x01", "two  lines"},
+        {"no /" SECRET " here", "no /**************** here"},
+        {"0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567"
+         "890123456789tail",
+            "01234567890123456789012345678901234567890123456789012345678901234567890123456789012345"
+            "67890123456789…"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LENGTH(CASES); i++) {
+        struct http_answer answer = {.body_size_bytes = strlen(CASES[i].body)};
+        memcpy(answer.body, CASES[i].body, answer.body_size_bytes);
+        AUTO_STRING char *quoted = http_quote(&answer, "https://example.com/" SECRET);
+        assert_string_equal(quoted, CASES[i].quoted);
+    }
+}
+
 int
 main(void)
 {
@@ -369,6 +420,8 @@ main(void)
         cmocka_unit_test(a_plain_server_is_no_https_server),
         cmocka_unit_test(a_document_is_got_with_headers),
         cmocka_unit_test(a_get_tells_what_came_or_why_not),
+        cmocka_unit_test(a_post_can_carry_headers),
+        cmocka_unit_test(a_quoted_answer_is_one_line_without_the_url),
         cmocka_unit_test(plain_http_goes_to_named_hosts_too),
     };
 
