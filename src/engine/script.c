@@ -331,9 +331,9 @@ check_closed(const struct reading *reading, const struct script *script, struct 
 
     for (size_t i = 0; i < script->count; i++) {
         const struct statement *statement = &script->statements[i];
-        if (statement->control == CONTROL_BEGIN && open == NULL)
-            open = statement;
-        else if (statement->control == CONTROL_CHAIN)
+        bool is_opening = statement->control == CONTROL_CHAIN ||
+                          (statement->control == CONTROL_BEGIN && open == NULL);
+        if (is_opening)
             open = statement;
         else if (statement->control != CONTROL_NONE && statement->control != CONTROL_BEGIN)
             open = NULL;
