@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,45 +13,52 @@ import unittest
 import uuid
 
 TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-ROOT = os.path.dirname(TESTS)
 sys.path.insert(0, TESTS)
 
+from image import engine  # noqa: E402
+from image.engine import run, run_or_raise  # noqa: E402
 from support.cluster import Cluster  # noqa: E402
 
-IMAGE = "localhost/pgstride-test"
+IMAGE = engine.IMAGE
 LOCKED_DOWN = (
     "--network=host", "--read-only", "--read-only-tmpfs=false", "--user=65532", "--cap-drop=all",
     "--security-opt=no-new-privileges", "--pull=never",
 )
-SIZE_LIMIT = 10_000_000  # bytes: the binary, the CA bundle, the migrations
-BUILD_TIMEOUT_S = 1800
-RUN_TIMEOUT_S = 120
-STOP_TIMEOUT_S = 10  # what Cloud Run gives before it kills
+SIZE_LIMIT = 8 * 1024 * 1024  # bytes: the binary, the CA bundle, the licences, the migrations
+STOP_TIMEOUT_S = 8  # Cloud Run gives 10 before it kills
 
-_environment = dict(os.environ)
-
-
-def run(*command, timeout=RUN_TIMEOUT_S):
-    return subprocess.run(
-        command, capture_output=True, text=True, errors="replace", env=_environment, cwd=ROOT,
-        stdin=subprocess.DEVNULL, timeout=timeout, check=False,
-    )
-
-
-def run_or_raise(*command, timeout=RUN_TIMEOUT_S):
-    done = run(*command, timeout=timeout)
-    if done.returncode != 0:
-        raise AssertionError(f"{command} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
-    return done.stdout
+# What each platform puts into the environment, and what the run must make of it.
+PLATFORMS = {
+    "cloud-run": (True, {"job": "migrate", "execution": "migrate-x1", "task": "0", "attempt": "0"}, {
+        "CLOUD_RUN_JOB": "migrate", "CLOUD_RUN_EXECUTION": "migrate-x1",
+        "CLOUD_RUN_TASK_INDEX": "0", "CLOUD_RUN_TASK_COUNT": "1", "CLOUD_RUN_TASK_ATTEMPT": "0",
+    }),
+    "ecs": (True, {}, {
+        "ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0a1b-123",
+        "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE", "AWS_REGION": "eu-west-1",
+    }),
+    "codebuild": (True, {"job": "pipeline/deploy", "execution": "migrate:0a1b"}, {
+        "CODEBUILD_BUILD_ID": "migrate:0a1b", "CODEBUILD_INITIATOR": "pipeline/deploy",
+        "CODEBUILD_BUILD_SUCCEEDING": "1",
+    }),
+    "kubernetes": (True, {"execution": "migrate-7xk2p"}, {
+        "KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443",
+        "HOSTNAME": "migrate-7xk2p",
+    }),
+    "batch": (True, {"job": "queue", "execution": "0a1b-c", "attempt": "1"}, {
+        "AWS_BATCH_JOB_ID": "0a1b-c", "AWS_BATCH_JQ_NAME": "queue", "AWS_BATCH_JOB_ATTEMPT": "1",
+        "ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0a1b-123",  # it is there too
+    }),
+    "github": (False, {"job": "deploy", "execution": "42", "attempt": "1"}, {
+        "GITHUB_ACTIONS": "true", "GITHUB_WORKFLOW": "deploy", "GITHUB_RUN_ID": "42",
+        "GITHUB_RUN_ATTEMPT": "1", "CI": "true",
+    }),
+    "none": (False, {}, {}),
+}
 
 
 def setUpModule():
-    settings = run_or_raise("tests/image/base", timeout=BUILD_TIMEOUT_S).splitlines()
-    _environment.update(line.split("=", 1) for line in settings)
-    run_or_raise(
-        "scripts/image", "--engine", "podman", IMAGE, "--", "--isolation=chroot", "--pull=never",
-        timeout=BUILD_TIMEOUT_S,
-    )
+    engine.build_image()
 
 
 class Image(unittest.TestCase):
@@ -87,13 +95,50 @@ class Image(unittest.TestCase):
         ]
 
     def test_it_holds_what_it_promises(self):
-        (image,) = json.loads(run_or_raise("podman", "image", "inspect", IMAGE))
+        image = engine.inspect()
         config = image["Config"]
         self.assertEqual(config["User"], "65532:65532")
         self.assertEqual(config["Entrypoint"], ["/pgstride"])
         self.assertEqual(config["Cmd"], ["up"])
         self.assertIn("PGSSLROOTCERT=/etc/ssl/certs/ca-certificates.crt", config["Env"])
         self.assertLess(image["Size"], SIZE_LIMIT)
+
+    def test_its_labels_are_true(self):
+        labels = dict(engine.inspect()["Config"]["Labels"])
+        prefix = "org.opencontainers.image."
+        revision = labels.pop(prefix + "revision", None)
+        if revision is not None:  # of a clean checkout alone
+            self.assertEqual(revision, run_or_raise("git", "rev-parse", "HEAD").strip())
+        printed = run_or_raise("podman", "run", "--rm", *LOCKED_DOWN, IMAGE, "--version")
+        self.assertEqual(labels, {
+            prefix + "title": "pgstride",
+            prefix + "description": "PostgreSQL schema migrations as a container job",
+            prefix + "licenses": "Apache-2.0",
+            prefix + "version": re.search(r"\d+\.\d+\.\d+", printed)[0],
+            prefix + "created": engine.CREATED,
+        })
+        with open(f"{engine.ROOT}/Dockerfile.migrate", encoding="utf-8") as file:
+            default = re.search(r"^ARG VERSION=(.*)$", file.read(), re.M)[1]
+        self.assertEqual(labels[prefix + "version"], default)
+
+    def test_it_holds_these_files_and_no_others(self):
+        files = engine.files_of()
+        plain = {path for path, (member, _) in files.items() if not member.isdir()}
+        self.assertEqual({path for path in plain if not path.startswith("/licenses/")}, {
+            "/pgstride", "/etc/ssl/certs/ca-certificates.crt",
+            *(f"/migrations/{name}" for name in os.listdir(f"{engine.ROOT}/migrations")),
+        })
+        for path, (member, _) in files.items():
+            mode = 0o755 if member.isdir() or path == "/pgstride" else 0o644
+            self.assertEqual((oct(member.mode & 0o7777), member.uid, member.gid, member.mtime),
+                             (oct(mode), 0, 0, engine.EPOCH), path)
+
+    def test_it_builds_for_any_machine(self):
+        for name in ("Dockerfile.migrate", "scripts/deps", "scripts/build", "scripts/sbom",
+                     "scripts/image", "meson.build", "src/meson.build"):
+            with open(f"{engine.ROOT}/{name}", encoding="utf-8") as file:
+                text = file.read().replace("--platform=linux/amd64", "")  # the example of --help
+            self.assertNotRegex(text, r"amd64|x86|i[36]86|-march|-msse|-mavx", name)
 
     def test_up_applies_its_migrations_and_a_second_run_has_nothing_to_do(self):
         first = run(*self.podman_run())
@@ -141,23 +186,75 @@ class Image(unittest.TestCase):
         self.assertEqual(done.returncode, 1, done)
         self.assertIn("1_broken.up.sql:1:8", done.stdout)
 
+    def run_on(self, platform, sql):
+        """Run one migration as this platform would; its status and lines."""
+        _, _, variables = PLATFORMS[platform]
+        self.dbname = self.cluster.create_database()
+        folder = self.migrations(note=sql)
+        done = run(*self.podman_run(
+            f"--volume={folder}:/migrations:ro",
+            *(f"--env={name}={value}" for name, value in variables.items()),
+        ))
+        self.assertEqual(done.stderr, "", done)
+        return done.returncode, done.stdout.splitlines()
+
+    def assert_log(self, platform, lines, severity, word):
+        is_json, _, _ = PLATFORMS[platform]
+        if not is_json:
+            self.assertRegex(lines[-1], rf"\A\d\d:\d\d:\d\d\.\d{{3}} {severity} +.*{word}")
+            return
+        last = [json.loads(line) for line in lines][-1]
+        self.assertEqual((last["event"], last["severity"]), ("run.finished", severity))
+        self.assertIn(word, last["message"])
+
+    def test_it_runs_as_each_platform_runs_it(self):
+        for platform, (_, expected, _) in PLATFORMS.items():
+            with self.subTest(platform=platform):
+                status, lines = self.run_on(platform, "CREATE TABLE note (id int);\n")
+                self.assertEqual(status, 0, lines)
+                self.assert_log(platform, lines, "INFO", "succeeded!")
+                runner = json.loads(self.query("SELECT runner FROM pgstride_history"))
+                runner.pop("host", None)
+                self.assertEqual(runner, {"platform": platform, **expected})
+
+    def test_it_fails_as_each_platform_reads_it(self):
+        for platform in PLATFORMS:
+            with self.subTest(platform=platform):
+                status, lines = self.run_on(platform, "SELECT nope;\n")
+                self.assertEqual(status, 1, lines)
+                self.assert_log(platform, lines, "ERROR", "failed")
+                self.assertEqual(self.query("SELECT outcome, runner ->> 'platform'"
+                                            " FROM pgstride_history"), f"failed|{platform}")
+
+    def test_no_home_no_passwd_entry_no_names(self):
+        folder = self.migrations(note="CREATE TABLE note (id int);\n")
+        done = run(*self.podman_run(
+            f"--volume={folder}:/migrations:ro", "--passwd=false", "--no-hosts", "--dns=none",
+            "--unsetenv-all", "--user=4294967:4294967", host="127.0.0.1",
+        ))
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+        self.assertEqual(self.query("SELECT version FROM schema_migrations"), "1")
+
     def test_sigterm_ends_it_in_time_and_leaves_nothing(self):
         folder = self.migrations(slow="CREATE TABLE half (id int); SELECT pg_sleep(300);\n")
         name = f"pgstride-test-{uuid.uuid4().hex}"
         job = subprocess.Popen(
             self.podman_run(f"--name={name}", f"--volume={folder}:/migrations:ro"),
-            env=_environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env=engine.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         self.addCleanup(run, "podman", "rm", "--force", "--ignore", "--time=0", name)
         self.wait_for("SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep.300'"
                       " AND state = 'active' AND pid <> pg_backend_pid()", "1")
 
         run_or_raise("podman", "kill", "--signal=TERM", name)
-        output, _ = job.communicate(timeout=STOP_TIMEOUT_S)
+        output, _ = job.communicate(timeout=STOP_TIMEOUT_S)  # it is PID 1: there is no init
         self.assertEqual(job.returncode, 1, output)
         self.wait_for("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
                       " AND pid <> pg_backend_pid()", "0")
         self.assertEqual(self.query("SELECT to_regclass('half') IS NULL"), "t")
+        self.assertEqual(self.query("SELECT version, outcome, statements_done FROM pgstride_history"),
+                         "1|failed|0")
+        self.assertEqual(self.query("SELECT count(*) FROM schema_migrations"), "0")
 
     def wait_for(self, sql, expected, timeout_s=30):
         deadline = time.monotonic() + timeout_s
