@@ -158,6 +158,14 @@ class Local(SbomCase):
         self.assertEqual((done.returncode, done.stderr),
                          (1, f"sbom: {ROOT}/README.md is no linker map\n"))
 
+    def test_nothing_unwinds_the_stack(self):
+        """src/static.ld leaves out the tables that this would need."""
+        calls = re.compile(r" U (pthread_exit|pthread_cancel|backtrace|_Unwind_\w+)$", re.M)
+        objects = glob.glob(f"{ROOT}/.deps/current/lib/*.a")
+        objects += glob.glob(f"{ROOT}/build/release/**/*.o", recursive=True)
+        self.assertGreater(len(objects), 50)
+        self.assertEqual(calls.findall(engine.run_or_raise("nm", *objects)), [])
+
     def test_no_compression_is_linked(self):
         self.assertEqual(archives_in(self.link_map) & {"libz.a", "libzstd.a"}, set())
 
