@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * OpenSSL without compression: only in the static binary.
+ * OpenSSL without compression: only in the static binary, and only for OpenSSL 3.2 and later.
  *
- * Debian's libcrypto.a of 3.2 and later compresses certificates with zlib and zstd, and so
+ * Debian's libcrypto.a of these compresses certificates with zlib and zstd, and so
  * links all of both: 0.8 MB that no database asks for, and decompression of what a peer has
  * sent before it is known. These functions stand in for libcrypto's own and give its answer
  * of a build that has no such method: NULL, on which libssl offers none.
@@ -13,7 +13,7 @@
 
 #define WEAK __attribute__((weak))
 
-/* OpenSSL's own prototypes, from comp.h and internal/comp.h; 3.0 declares fewer. */
+/* OpenSSL's own prototypes, from comp.h and internal/comp.h. */
 struct comp_method_st *COMP_zlib(void);
 struct comp_method_st *COMP_zlib_oneshot(void);
 struct comp_method_st *COMP_zstd(void);
