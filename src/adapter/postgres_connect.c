@@ -114,13 +114,19 @@ is_bundle_to_ignore(const struct pg_target *target)
            (effective == NULL || strncmp(effective, "verify-", 7) != 0);
 }
 
-/* golang-migrate's default for a URL, where neither it nor PGSSLMODE names another. */
+/*
+ * golang-migrate's default for a URL, where neither it nor PGSSLMODE names another. With
+ * sslrootcert=system libpq has one of its own, verify-full, and takes none that is weaker.
+ */
 static const char *
 default_sslmode(const char *conninfo)
 {
+    AUTO_STRING char *root = pg_conninfo_value(conninfo, "sslrootcert");
+    const char *effective = root != NULL ? root : getenv("PGSSLROOTCERT");
     bool is_url = conninfo != NULL && strstr(conninfo, "://") != NULL;
+    bool is_system = effective != NULL && strcmp(effective, "system") == 0;
 
-    return is_url && getenv("PGSSLMODE") == NULL ? "require" : NULL;
+    return is_url && !is_system && getenv("PGSSLMODE") == NULL ? "require" : NULL;
 }
 
 static PGconn *

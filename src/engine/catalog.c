@@ -358,6 +358,7 @@ load(const char *path,
 
     loaded->path = memory_string(path);
     loaded->file_ceiling_bytes = file_ceiling_bytes;
+    loaded->down_room_bytes = KEPT_BYTES;
     if (!folder_open(path, &folder, err))
         return false;
     if (!folder_list(folder, &names, err))
@@ -412,11 +413,10 @@ catalog_hash_down(struct catalog *catalog, int64_t version, struct error *err)
     struct migration *migration =
         bsearch(&key, catalog->migrations, catalog->count, sizeof(key), compare_migrations);
 
-    size_t kept_bytes = 0; /* read again in its turn */
     if (migration == NULL || migration->down.name == NULL || migration->down.checksum[0] != '\0')
         return true;
     return folder_open(catalog->path, &folder, err) &&
-           hash_file(catalog, folder, &migration->down, &kept_bytes, err);
+           hash_file(catalog, folder, &migration->down, &catalog->down_room_bytes, err);
 }
 
 bool

@@ -37,6 +37,7 @@ struct catalog {
     size_t warnings_count;
     size_t warnings_capacity;
     size_t file_ceiling_bytes;
+    size_t down_room_bytes; /* for the down files that catalog_hash_down keeps */
 };
 
 void catalog_free(struct catalog *catalog);

@@ -126,9 +126,11 @@ class Run:
 
     def write(self):
         files = self.folder.files()
-        for name, text in files.items():
-            with open(os.path.join(self.path, name), "w", encoding="utf-8") as file:
+        for name, text in files.items():  # whole at once: another run may be reading
+            draft = os.path.join(self.path, ".draft")
+            with open(draft, "w", encoding="utf-8") as file:
                 file.write(text)
+            os.replace(draft, os.path.join(self.path, name))
 
     # pgstride
 
