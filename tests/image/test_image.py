@@ -37,7 +37,7 @@ PLATFORMS = {
         "ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0a1b-123",
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE", "AWS_REGION": "eu-west-1",
     }),
-    "codebuild": (True, {"job": "pipeline/deploy", "execution": "migrate:0a1b"}, {
+    "codebuild": (True, {"job": "migrate", "execution": "migrate:0a1b"}, {
         "CODEBUILD_BUILD_ID": "migrate:0a1b", "CODEBUILD_INITIATOR": "pipeline/deploy",
         "CODEBUILD_BUILD_SUCCEEDING": "1",
     }),
