@@ -325,6 +325,13 @@ class LostRace(DatabaseCase):
     def hold(self):
         return self.session("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE;")
 
+    def assert_log(self, result, expected, stream="stdout", status=None):
+        """What the watcher adds, on a slow machine, does not count here."""
+        kept = [line for line in result.stdout.splitlines(keepends=True)
+                if " waits for " not in line and "detail: It waited for " not in line]
+        shown = type(result)(result.status, "".join(kept), result.stderr)
+        super().assert_log(shown, expected, stream, status)
+
     def test_a_migration_that_gets_no_lock_is_tried_again_until_it_does(self):
         holder = self.hold()
         process = self.start_up(self.FILES, "--ddl-lock-timeout", "200ms")

@@ -291,6 +291,15 @@ class Resumed(DatabaseCase):
         self.assertEqual("5MB", self.psql("SELECT w FROM other.b"))
 
 
+class Baseline(DatabaseCase):
+    def test_ten_megabytes_of_data(self):
+        row = "x" * 100
+        rows = "".join(f"{n}\t{row}\n" for n in range(100_000))
+        self.assert_good(self.up({"1_a.up.sql": "CREATE TABLE t (n int, x text);\n"
+                                  f"COPY t FROM stdin;\n{rows}\\.\n"}))
+        self.assertEqual("100000|10000000", self.psql("SELECT count(*), sum(length(x)) FROM t"))
+
+
 class Session(DatabaseCase):
     """Between migrations the session is as new: one or a thousand in a run behave alike."""
 
