@@ -6,6 +6,7 @@
   sizes       a function of src/ has 80 lines at most, a file 500
   calls       no goto, and no call that cannot be bounded
   registered  each unit test is known to Meson, each test_*.py holds tests
+  promises    each promise of docs/RELIABILITY.md names tests, and they exist
 """
 
 import ast
@@ -42,6 +43,8 @@ BANNED_CALLS = {
     "system": "no shell",
     "popen": "no shell",
 }
+
+PROMISES = "docs/RELIABILITY.md"
 
 FUNCTION_LINES = 80
 FILE_LINES = 500
@@ -158,6 +161,32 @@ def check_python_tests(root):
             yield place, 1, "holds no test class with a test"
 
 
+def test_names(root, place):
+    """The tests in this file of the suite."""
+    path = os.path.join(root, place)
+    if not os.path.isfile(path):
+        return set()
+    if place.endswith(".py"):
+        return set(re.findall(r"^    def (test_\w+)\(self", read(path), re.M))
+    return set(re.findall(r"cmocka_unit_test\w*\((\w+)", read(path)))
+
+
+def check_promises(root):
+    """A row of a table of docs/RELIABILITY.md is a promise and its tests, `FILE: NAME`."""
+    path = os.path.join(root, PROMISES)
+    lines = read(path).split("\n") if os.path.exists(path) else []
+    for number, line in enumerate(lines, 1):
+        if not line.startswith("| ") or line.startswith(("| promise |", "| ---")):
+            continue
+        held_by = line.strip("| ").split(" | ")[-1]
+        named = re.findall(r"`(tests/\S+): (\w+)`", held_by)
+        if not named:
+            yield PROMISES, number, "this promise names no test, `FILE: NAME`"
+        for place, name in named:
+            if name not in test_names(root, place):
+                yield PROMISES, number, f"there is no {name} in {place}"
+
+
 def check_tree(root):
     """Every violation: (file, line, rule)."""
     sources = sorted(
@@ -171,6 +200,7 @@ def check_tree(root):
                 yield path, line, rule
     yield from check_unit_registered(root)
     yield from check_python_tests(root)
+    yield from check_promises(root)
 
 
 def main():

@@ -124,3 +124,25 @@ class SourceCheck(unittest.TestCase):
             self.violations({"tests/cli/test_up.py": "def test_up():\n    pass\n",
                              "tests/cli/test_down.py": PYTHON_TEST}),
         )
+
+    def test_a_promise_whose_test_is_not_there_is_found(self):
+        page = (
+            "| promise | held by |\n| --- | --- |\n"
+            "| A | `tests/cli/test_a.py: test_it` |\n"
+            "| B | `tests/cli/test_a.py: test_it`, `tests/cli/test_a.py: test_gone` |\n"
+            "| C | `tests/unit/test_b.c: it_holds`, `tests/unit/test_b.c: it_is_not_run` |\n"
+            "| D | nothing |\n"
+            "| E | `tests/cli/test_gone.py: test_it` |\n"
+        )
+        self.assertEqual(
+            ["docs/RELIABILITY.md:4: there is no test_gone in tests/cli/test_a.py",
+             "docs/RELIABILITY.md:5: there is no it_is_not_run in tests/unit/test_b.c",
+             "docs/RELIABILITY.md:6: this promise names no test, `FILE: NAME`",
+             "docs/RELIABILITY.md:7: there is no test_it in tests/cli/test_gone.py"],
+            self.violations({
+                "docs/RELIABILITY.md": page,
+                "tests/cli/test_a.py": "class A:\n    def test_it(self):\n        pass\n",
+                "tests/unit/test_b.c": "it_is_not_run()\ncmocka_unit_test(it_holds),\n",
+                "tests/unit/meson.build": "unit_tests = ['b']\n",
+            }),
+        )
