@@ -51,9 +51,12 @@ finish_cloud_run(struct platform *platform)
     platform->is_repeated = platform->attempt != NULL && strcmp(platform->attempt, "0") != 0;
 }
 
+/* An array's child is JOB:INDEX, and the array itself is what was started. */
 static void
 finish_batch(struct platform *platform)
 {
+    if (platform->task != NULL)
+        platform->execution[strcspn(platform->execution, ":")] = '\0';
     platform->is_repeated = platform->attempt != NULL && strcmp(platform->attempt, "1") != 0;
 }
 

@@ -54,7 +54,7 @@ follow(const struct invocation *invocation, const struct goal *goal, struct erro
     narrator_init(&narrator, invocation->log);
     narrator.identity = invocation->identity;
     struct listener listener = narrator_listener(&narrator);
-    bool is_good = wait_for_version(config, config->lock_timeout_ms, &listener, err);
+    bool is_good = wait_for_version(config, config->lock_timeout_ms, platform, &listener, err);
     if (!is_good && err->kind == ERROR_TIMEOUT)
         error_hint(err, "Look at task 0: did it fail? A longer time: --lock-timeout.");
     if (!is_good)

@@ -15,7 +15,7 @@ command_wait(const struct invocation *invocation, struct error *err)
         return false;
     narrator_init(&narrator, invocation->log);
     struct listener listener = narrator_listener(&narrator);
-    if (!wait_for_version(config, config->timeout_ms, &listener, err))
+    if (!wait_for_version(config, config->timeout_ms, NULL, &listener, err))
         return false;
     return invocation->program == NULL || process_become(invocation->program, err);
 }

@@ -313,17 +313,19 @@ run_statement(struct alone *alone, size_t index, struct error *err)
            (leave_roles(alone, err) && record_progress(alone, err));
 }
 
+/* The row's checksum is of what has run: whoever asks what failed needs the whole file's. */
 #define SQL_FAIL                                                                                   \
     "UPDATE %s\n"                                                                                  \
-    "   SET outcome = 'failed', error = coalesce(error, '{}') || $2::jsonb,\n"                     \
-    "       finished_at = clock_timestamp()\n"                                                     \
+    "   SET outcome = 'failed', finished_at = clock_timestamp(),\n"                                \
+    "       error = coalesce(error, '{}') || $2::jsonb\n"                                          \
+    "               || jsonb_build_object('file_checksum', $3::text)\n"                            \
     " WHERE id = $1"
 
 static void
 record_failure(struct alone *alone, const struct error *failure)
 {
     AUTO_STRING char *json = run_error_json(failure);
-    const char *const values[] = {alone->attempt_id, json};
+    const char *const values[] = {alone->attempt_id, json, step_file(alone->step)->checksum};
     struct error err = ERROR_INIT;
     struct pg *db = alone->run->session.db;
 
@@ -332,8 +334,8 @@ record_failure(struct alone *alone, const struct error *failure)
     if (pg_is_in_transaction(db) && !pg_command(db, "ROLLBACK", 0, NULL, &err))
         return;
     if (leave_roles(alone, &err) &&
-        command(alone, memory_printf(SQL_FAIL, alone->run->session.ledger.history_table), 2, values,
-            &err))
+        command(alone, memory_printf(SQL_FAIL, alone->run->session.ledger.history_table),
+            ARRAY_LENGTH(values), values, &err))
         return;
     error_prefix(&err, "the failure could not be entered into the history");
     tell(alone->run->listener, &(struct event){.kind = EVENT_WARNING, .text = err.message});

@@ -7,7 +7,7 @@
 #include "adapter/signals.h"
 #include "base/memory.h"
 #include "engine/catalog.h"
-#include "engine/session.h"
+#include "engine/retry.h"
 
 enum {
     FIRST_POLL_MS = 100,
@@ -17,6 +17,8 @@ enum {
 
 struct waiting {
     struct config config; /* a copy, whose --wait-timeout is what is left of the time */
+    const struct platform *platform;
+    const struct catalog *catalog;
     const struct listener *listener;
     struct session session;
     int64_t wanted;
@@ -114,6 +116,9 @@ poll_version(struct waiting *waiting, int64_t timeout_ms, struct error *err)
         bool is_seen = look(waiting, err);
         if (is_seen && is_there(waiting))
             return true;
+        if (is_seen && waiting->platform != NULL &&
+            !retry_check_leader(&waiting->session, waiting->platform, waiting->catalog, err))
+            return false;
         if (!is_seen && err->kind != ERROR_CONNECTION)
             return false;
         if (left_ms(waiting) == 0)
@@ -132,12 +137,14 @@ poll_version(struct waiting *waiting, int64_t timeout_ms, struct error *err)
 bool
 wait_for_version(const struct config *config,
     int64_t timeout_ms,
+    const struct platform *platform,
     const struct listener *listener,
     struct error *err)
 {
     AUTO_CATALOG struct catalog *catalog = NULL;
     AUTO_WAITING waiting = {
         .config = *config,
+        .platform = platform,
         .listener = listener,
         .until_ms = clock_monotonic_ms() + timeout_ms,
         .said_ms = INT64_MIN / 2,
@@ -145,6 +152,7 @@ wait_for_version(const struct config *config,
 
     if (!catalog_load(config->path, (size_t)config->max_file_mib << 20, &catalog, err))
         return false;
+    waiting.catalog = catalog;
     waiting.wanted = catalog->migrations[catalog->count - 1].version;
     if (!poll_version(&waiting, timeout_ms, err))
         return false;

@@ -175,6 +175,63 @@ class Attempts(PlatformCase):
                       result.stdout)
         self.assertIn("failed: 0 of 1 applied in ", result.stdout)
 
+    def test_the_first_failure_is_told_beside_the_last(self):
+        full = {"1_a.up.sql": "DO $$ BEGIN RAISE 'full' USING ERRCODE = '53100'; END $$;"}
+        worse = {"1_a.up.sql": "SELECT nope;"}
+        self.fail_first(full)
+        self.assertEqual(1, self.again(worse).status)
+        self.assert_log(self.again(worse, CLOUD_RUN_TASK_ATTEMPT="2"), """\
+<time> WARN  cloud-run has started execution migrate-x1 again, as attempt 2: the one before it failed
+<time> WARN  the first failure of this execution: 1_a.up.sql:1: full (53100)
+<time> ERROR an attempt before it failed, and the file is the same: 1_a.up.sql:1: column "nope" does not exist (42703)
+                   hint: It was not run again. Mend the file and start a new execution; let the platform retry nothing (maxRetries 0, attempts 1).
+<time> ERROR failed: nothing was applied; a retry will not help
+""", status=1)
+        self.assertEqual(["1|failed"] * 2, self.history("version, outcome"))
+
+    ALONE = {"1_a.up.sql": "CREATE TABLE a AS SELECT 1 AS n FROM generate_series(1, 2);",
+             "2_b.up.sql": "-- pgstride: no-transaction\nCREATE TABLE b ();\n"
+                           "CREATE UNIQUE INDEX CONCURRENTLY one ON a (n);\n"}
+
+    def test_outside_a_transaction_it_is_not_run_again_either(self):
+        self.fail_first(self.ALONE)
+        built = self.psql("SELECT 'one'::regclass::oid")
+        result = self.again(self.ALONE)
+        self.assert_log(result, self.AGAIN + """\
+<time> ERROR an attempt before it failed, and the file is the same: 2_b.up.sql:3: could not create unique index "one" (23505)
+                   hint: It was not run again. Mend the file and start a new execution; let the platform retry nothing (maxRetries 0, attempts 1).
+<time> ERROR failed: nothing was applied; a retry will not help
+""", status=1)
+        self.assertEqual(built, self.psql("SELECT 'one'::regclass::oid"), "not even begun")
+        self.assertEqual("2|t", self.version())
+
+        mended = {**self.ALONE, "2_b.up.sql": self.ALONE["2_b.up.sql"].replace("UNIQUE ", "")}
+        result = self.again(mended)
+        self.assert_good(result)
+        self.assertIn(" WARN  2_b goes on at statement 2 of 2, where an earlier run stopped\n",
+                      result.stdout)
+        self.assertEqual("2|f", self.version())
+
+    def test_outside_a_transaction_a_new_execution_goes_on(self):
+        self.fail_first(self.ALONE)
+        self.psql("DELETE FROM a WHERE ctid = (SELECT min(ctid) FROM a)")
+        self.assert_good(self.again(self.ALONE, CLOUD_RUN_EXECUTION="migrate-x2"))
+        self.assertEqual("2|f", self.version())
+
+    def test_outside_a_transaction_what_was_killed_goes_on(self):
+        files = {"1_a.up.sql": "-- pgstride: no-transaction\nCREATE TABLE a ();\n"
+                               "SELECT pg_sleep(0.1 + 60 * (SELECT count(*) FROM pg_stat_activity"
+                               " WHERE application_name = 'psql' AND datname = current_database()));"}
+        holder = self.session("SELECT 1;")
+        process = self.start_up(files, env=CLOUD_RUN)
+        self.wait_for_statement("pg_sleep(0.1")
+        process.kill()
+        self.finish(process)
+        self.end_session(holder)
+        result = self.again(files)
+        self.assert_good(result)
+        self.assertIn(" WARN  1_a goes on at statement 2 of 2", result.stdout)
+
     def test_an_attempt_without_a_failure_on_record(self):
         self.assert_log(self.again(FILES), self.AGAIN + """\
 <time> INFO  1 of 1 migration pending on <database> at 127.0.0.1: none -> 1
@@ -202,6 +259,46 @@ class Tasks(PlatformCase):
             "<time> INFO  <database> at 127.0.0.1 is at version 1",
             "<time> INFO  succeeded! nothing to do; current version is 1"], lines[-2:])
         self.assertEqual(["1|applied"], self.history("version, outcome"))
+
+    def test_they_end_at_once_when_the_first_failed_for_good(self):
+        bad = {"1_a.up.sql": "SELECT nope;"}
+        batch = {"AWS_BATCH_JOB_ATTEMPT": "1", "AWS_BATCH_JQ_NAME": "queue"}
+        platforms = (
+            ({**CLOUD_RUN, "CLOUD_RUN_TASK_COUNT": "2"},
+             {**CLOUD_RUN, "CLOUD_RUN_TASK_COUNT": "2", "CLOUD_RUN_TASK_INDEX": "1"}),
+            ({**batch, "AWS_BATCH_JOB_ID": "4b1c:0", "AWS_BATCH_JOB_ARRAY_INDEX": "0"},
+             {**batch, "AWS_BATCH_JOB_ID": "4b1c:1", "AWS_BATCH_JOB_ARRAY_INDEX": "1"}),
+        )
+        for first, other in platforms:
+            with self.subTest(first):
+                process = self.start_pgstride(
+                    *self.options(bad), "--log-format", "text", "up", env=other)
+                line = process.stdout.readline()
+                self.assertEqual(1, self.up(bad, env=first).status)
+                result = self.finish(process)  # within its 60 s, not after 5 min
+                late = self.up(bad, "--log-format", "text", env=other)
+                for stdout in (line + result.stdout, late.stdout):
+                    lines = [line for line in self.normalise(stdout).splitlines()
+                             if " WARN  " not in line and "waiting for version" not in line]
+                    self.assertEqual([
+                        "<time> INFO  task 1 waits until task 0 has migrated",
+                        '<time> ERROR task 0 failed: 1_a.up.sql:1: column "nope" does not exist'
+                        " (42703)",
+                        f"{' ' * 19}hint: Mend the file and start a new execution.",
+                        "<time> ERROR failed: nothing was applied; a retry will not help"], lines)
+                self.assertEqual((1, 1), (result.status, late.status))
+
+    def test_they_wait_for_what_may_still_succeed(self):
+        full = {"1_a.up.sql": "DO $$ BEGIN RAISE 'full' USING ERRCODE = '53100'; END $$;"}
+        self.assertEqual(1, self.up(full, env=CLOUD_RUN).status)
+        result = self.finish(self.follower(full, "--lock-timeout", "1s"))
+        self.assertIn("the database has no version after 1 s, and should be at 1\n", result.stdout)
+        self.assertEqual(1, self.up({"1_a.up.sql": "SELECT nope;"}, env=CLOUD_RUN).status)
+        process = self.follower(FILES)  # another file than the one that failed
+        time.sleep(0.5)
+        self.assertIsNone(process.poll())
+        self.assert_good(self.up(FILES, env=CLOUD_RUN))
+        self.assertEqual(0, self.finish(process).status)
 
     def test_they_fail_when_the_first_does_not_come(self):
         env = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "JOB_COMPLETION_INDEX": "2"}
