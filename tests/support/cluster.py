@@ -20,6 +20,8 @@ import tempfile
 import time
 import urllib.parse
 
+from support import servers
+
 PASSWORD = "Throwaway-Pa55word"
 SUPERUSER = "postgres"
 
@@ -142,6 +144,7 @@ class Cluster:
     ca_file, other_ca_file the authority that signed its certificate, and one that did not
     superuser, password    over the socket no password is asked
     version                its major version, a number
+    root                   the folder it runs in, where this machine has another version; or None
     log_file               what the server writes
     """
 
@@ -150,6 +153,7 @@ class Cluster:
 
     def __init__(self, version):
         self.version = version
+        self.root = None if version in installed_versions() else servers.root(version)
         self.bin = f"/usr/lib/postgresql/{version}/bin"
         self.folder = tempfile.mkdtemp(prefix="pgstride-cluster-")
         os.chmod(self.folder, 0o755)
@@ -165,12 +169,10 @@ class Cluster:
 
     @classmethod
     def start(cls, version=None):
-        """A new cluster of this major version, by default the newest installed."""
+        """A new cluster of this major version (support/servers.py), by default the newest installed."""
         installed = installed_versions()
         if not installed:
             raise ClusterError("no PostgreSQL server in /usr/lib/postgresql")
-        if version is not None and int(version) not in installed:
-            raise ClusterError(f"PostgreSQL {version} is not installed; there is {installed}")
         cluster = cls(int(version or installed[0]))
         try:
             cluster._create()
@@ -207,9 +209,12 @@ class Cluster:
         with open(f"{self.data}/pg_hba.conf", "w", encoding="ascii") as file:
             file.write(ACCESS)
 
+    def _in_root(self, command):
+        return command if self.root is None else servers.inside(self.root, command)
+
     def _server_program(self, name, *arguments):
         return run_program(
-            as_server_user(f"{self.bin}/{name}", *arguments),
+            self._in_root(as_server_user(f"{self.bin}/{name}", *arguments)),
             cwd=self.folder, env=clean_environment(), stdin=subprocess.DEVNULL,
         )
 
@@ -234,7 +239,7 @@ class Cluster:
             command = ["setpriv", "--pdeathsig=QUIT", *server]
         with open(self.log_file, "ab") as log:
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                self._in_root(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 cwd=self.folder, env=clean_environment(), start_new_session=True,
             )
         if self not in _running:
@@ -324,7 +329,7 @@ class Cluster:
             f"{self.bin}/{name}", "--host=" + self.socket_dir, f"--port={self.port}",
             "--username=" + (user or self.superuser), "--dbname=" + dbname, *arguments,
         ]
-        return run_program(command, env=clean_environment(), **options)
+        return run_program(self._in_root(command), env=clean_environment(), **options)
 
     def psql(self, dbname, sql, user=None):
         """Run SQL, statement by statement; its output without the last newline."""
@@ -337,10 +342,10 @@ class Cluster:
     def start_psql(self, dbname, user=None):
         """A psql that goes on reading from its stdin: a second session, to hold locks with."""
         return subprocess.Popen(
-            [
+            self._in_root([
                 f"{self.bin}/psql", "-XAtq", "--host=" + self.socket_dir, f"--port={self.port}",
                 "--username=" + (user or self.superuser), "--dbname=" + dbname,
-            ],
+            ]),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, env=clean_environment(),
         )
