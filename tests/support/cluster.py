@@ -52,6 +52,13 @@ local replication all              trust
 host  all         all 127.0.0.1/32 scram-sha-256
 """
 
+# The way that asks least, and the one that asks most: for measuring round trips.
+TRUST_WITHOUT_TLS = """
+local     all all              trust
+hostnossl all all 127.0.0.1/32 trust
+hostssl   all all 127.0.0.1/32 scram-sha-256
+"""
+
 VOLATILE_DUMP_LINE = re.compile(r"^(\\restrict|\\unrestrict|-- Dumped (from|by)) ?.*\n", re.M)
 
 _databases = itertools.count(1)
@@ -151,11 +158,12 @@ class Cluster:
     superuser = SUPERUSER
     password = PASSWORD
 
-    def __init__(self, version):
+    def __init__(self, version, place=None, access=ACCESS):
         self.version = version
         self.root = None if version in installed_versions() else servers.root(version)
         self.bin = f"/usr/lib/postgresql/{version}/bin"
-        self.folder = tempfile.mkdtemp(prefix="pgstride-cluster-")
+        self.folder = tempfile.mkdtemp(prefix="pgstride-cluster-", dir=place)
+        self.access = access
         os.chmod(self.folder, 0o755)
         self.data = f"{self.folder}/data"
         self.socket_dir = f"{self.folder}/socket"
@@ -168,12 +176,15 @@ class Cluster:
             give_to_server_user(path)
 
     @classmethod
-    def start(cls, version=None):
-        """A new cluster of this major version (support/servers.py), by default the newest installed."""
+    def start(cls, version=None, place=None, access=ACCESS):
+        """A new cluster of this major version (support/servers.py), by default the newest installed.
+
+        place: the folder that its own is made in; access: its pg_hba.conf
+        """
         installed = installed_versions()
         if not installed:
             raise ClusterError("no PostgreSQL server in /usr/lib/postgresql")
-        cluster = cls(int(version or installed[0]))
+        cluster = cls(int(version or installed[0]), place, access)
         try:
             cluster._create()
             cluster._start_on_free_port()
@@ -189,6 +200,11 @@ class Cluster:
     @property
     def other_ca_file(self):
         return f"{self.folder}/tls/other_ca.crt"
+
+    @property
+    def pid(self):
+        """The postmaster's."""
+        return self._process.pid
 
     @property
     def is_running(self):
@@ -207,7 +223,7 @@ class Cluster:
         with open(f"{self.data}/postgresql.conf", "a", encoding="ascii") as file:
             file.write(CONFIGURATION.format(tls=f"{self.folder}/tls"))
         with open(f"{self.data}/pg_hba.conf", "w", encoding="ascii") as file:
-            file.write(ACCESS)
+            file.write(self.access)
 
     def _in_root(self, command):
         return command if self.root is None else servers.inside(self.root, command)
