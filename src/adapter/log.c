@@ -2,11 +2,13 @@
 #include "adapter/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "adapter/clock.h"
+#include "adapter/signals.h"
 #include "base/memory.h"
 #include "base/secret.h"
 #include "base/text.h"
@@ -28,22 +30,52 @@ static const struct {
     [LOG_ERROR] = {"ERROR", "ERROR"},
 };
 
-/* Nobody reads a full pipe for ever: after a while the line is given up, not the migration. */
-static void
-write_all(int descriptor, const char *bytes, size_t size)
+/* Is there room before `until_ms`? As much as PIPE_BUF is then taken without waiting. */
+static bool
+wait_for_room(int descriptor, int64_t until_ms)
 {
-    while (size > 0) {
-        struct pollfd wait = {.fd = descriptor, .events = POLLOUT};
-        if (poll(&wait, 1, WRITE_PATIENCE_MS) == 0)
-            return;
-        ssize_t written = write(descriptor, bytes, size);
+    struct pollfd room = {.fd = descriptor, .events = POLLOUT};
+    int ready = 0;
+
+    do
+        ready = poll(&room, 1, (int)signals_left_ms(until_ms));
+    while (ready < 0 && errno == EINTR);
+    return ready > 0;
+}
+
+/* How much of it was taken: less than all when nobody reads, or the reader is gone. */
+static size_t
+write_some(int descriptor, const char *bytes, size_t size, int64_t patience_ms)
+{
+    size_t done = 0;
+
+    while (done < size && wait_for_room(descriptor, clock_monotonic_ms() + patience_ms)) {
+        size_t left = size - done;
+        ssize_t written = write(descriptor, bytes + done, left < PIPE_BUF ? left : PIPE_BUF);
         if (written < 0 && errno != EINTR && errno != EAGAIN)
-            return;
-        if (written > 0) {
-            bytes += written;
-            size -= (size_t)written;
-        }
+            break;
+        if (written > 0)
+            done += (size_t)written;
     }
+    return done;
+}
+
+/*
+ * Nobody waits for a reader for ever: after a while the line is given up, not the
+ * migration, and then each at once until he reads again.
+ */
+static void
+write_line(int descriptor, const char *bytes, size_t size)
+{
+    static bool is_stuck;
+    static bool is_torn; /* the last line ends in its middle */
+    int64_t patience_ms = is_stuck ? 0 : WRITE_PATIENCE_MS;
+
+    if (is_torn && write_some(descriptor, "\n", 1, patience_ms) == 0)
+        return;
+    size_t done = write_some(descriptor, bytes, size, patience_ms);
+    is_stuck = done < size;
+    is_torn = is_stuck && done > 0;
 }
 
 static char *
@@ -81,7 +113,7 @@ write_text(const struct log *log, enum log_severity severity, const char *messag
     text_printf(&line, "%.12s %s ", now + strlen("2023-04-01T"), SEVERITIES[severity].text);
     add_text_message(&line, shown);
     text_puts(&line, "\n");
-    write_all(log->descriptor, line.data, line.size_bytes);
+    write_line(log->descriptor, line.data, line.size_bytes);
 }
 
 /* Cloud Logging groups a run's lines by it. */
@@ -145,7 +177,7 @@ write_json(const struct log *log,
             break;
     }
     AUTO_STRING char *ended = memory_printf("%s\n", line);
-    write_all(log->descriptor, ended, strlen(ended));
+    write_line(log->descriptor, ended, strlen(ended));
 }
 
 void

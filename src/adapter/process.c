@@ -13,6 +13,8 @@ process_become(char *const argv[], struct error *err)
 {
     fflush(stdout);
     signals_restore();
+    if (signals_is_stop_requested()) /* meanwhile: the program would never hear of it */
+        return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
     execvp(argv[0], argv);
 
     int code = errno;

@@ -5,13 +5,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "adapter/clock.h"
 
+enum { STOP_MS = 7 * 1000 }; /* of the 10 s that a platform gives; the rest is for what is slow */
+
 static volatile sig_atomic_t stop_signal;
+static _Atomic int64_t stop_deadline_ms; /* monotonic; set before stop_signal is */
 static int stop_pipe[2] = {-1, -1};
 
 static void
@@ -21,6 +25,7 @@ request_stop(int number)
 
     if (stop_signal != 0)
         _exit(1);
+    atomic_store(&stop_deadline_ms, clock_monotonic_ms() + STOP_MS);
     stop_signal = number;
     if (write(stop_pipe[1], "", 1) < 0)
         _exit(1);
@@ -74,6 +79,15 @@ const char *
 signals_stop_name(void)
 {
     return stop_signal == SIGINT ? "SIGINT" : "SIGTERM";
+}
+
+int64_t
+signals_left_ms(int64_t deadline_ms)
+{
+    int64_t stop_ms = stop_signal != 0 ? atomic_load(&stop_deadline_ms) : INT64_MAX;
+    int64_t left_ms = (stop_ms < deadline_ms ? stop_ms : deadline_ms) - clock_monotonic_ms();
+
+    return left_ms > 0 ? left_ms : 0;
 }
 
 int

@@ -19,6 +19,12 @@ void signals_restore(void);
 bool signals_is_stop_requested(void);
 const char *signals_stop_name(void); /* "SIGTERM" or "SIGINT" */
 
+/*
+ * What is left until `deadline_ms` (monotonic). Once a stop is requested, what is left
+ * of the seven seconds that a stop may take, if that is less.
+ */
+int64_t signals_left_ms(int64_t deadline_ms);
+
 /* Becomes readable when a stop is requested, and stays so. -1 before installing. */
 int signals_descriptor(void);
 

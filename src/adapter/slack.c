@@ -8,6 +8,7 @@
 
 #include "adapter/clock.h"
 #include "adapter/http.h"
+#include "adapter/signals.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -153,7 +154,7 @@ slack_post(const char *url, const struct slack_report *report, int64_t budget_ms
     int unanswered = 0;
 
     for (int tries = 1;; tries++) {
-        try_once(url, body, deadline_ms - clock_monotonic_ms(), &attempt);
+        try_once(url, body, signals_left_ms(deadline_ms), &attempt);
         if (attempt.is_delivered)
             return true;
         unanswered += attempt.is_unanswered;
@@ -161,7 +162,7 @@ slack_post(const char *url, const struct slack_report *report, int64_t budget_ms
         int64_t wait_ms = wait_before_next(&attempt, tries);
         if (!attempt.may_succeed_later || tries == TRIES_MAX || unanswered == UNANSWERED_MAX ||
             wait_ms > (int64_t)RETRY_AFTER_MAX_S * 1000 ||
-            wait_ms + LEAST_MS > deadline_ms - clock_monotonic_ms())
+            wait_ms + LEAST_MS > signals_left_ms(deadline_ms))
             return give_up(&attempt, tries, err);
         sleep_ms(wait_ms);
     }

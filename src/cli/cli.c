@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "command/ending.h"
 #include "command/narrator.h"
 
 static void
@@ -114,13 +115,20 @@ run_command(const struct command *command,
 
     if (command == NULL)
         return fail_command(line->command, err);
-    bool is_database_needed = command->need == NEED_DATABASE ||
-                              (command->need == NEED_DATABASE_ONLINE && !config->is_offline);
-    if (!config_finish(config, is_database_needed, err))
+    if (!config_finish_webhooks(config, err))
         return false;
     if (command->output != OUTPUT_ANSWER && command->run != command_wait)
         identify(config, log, labels, platform, identity);
-    return command->run(&invocation, err);
+
+    bool is_database_needed = command->need == NEED_DATABASE ||
+                              (command->need == NEED_DATABASE_ONLINE && !config->is_offline);
+    if (config_finish(config, is_database_needed, err) && command->run(&invocation, err))
+        return true;
+    if (command->output == OUTPUT_RUN && err->kind != ERROR_NONE) {
+        ending_tell_unbegun(&invocation, command->run == command_down, err);
+        err->kind = ERROR_NONE;
+    }
+    return false;
 }
 
 /*

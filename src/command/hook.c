@@ -90,11 +90,11 @@ post(const struct call *call, struct error *err)
     for (int tries = 1;; tries++) {
         struct error failure = ERROR_INIT;
         bool may_pass = false;
-        if (try_once(call, deadline_ms - clock_monotonic_ms(), &may_pass, &failure))
+        if (try_once(call, signals_left_ms(deadline_ms), &may_pass, &failure))
             return true;
 
         int64_t wait_ms = least_ms + clock_jitter((uint32_t)least_ms);
-        int64_t left_ms = deadline_ms - clock_monotonic_ms();
+        int64_t left_ms = signals_left_ms(deadline_ms);
         if (!may_pass || wait_ms + LEAST_MS > left_ms) {
             size_t size = strlen(failure.message);
             if (tries > 1)
@@ -151,16 +151,15 @@ dump_plan(const struct run_identity *identity, const struct event *started, cons
 }
 
 static bool
-permit(void *context, const struct event *started, const struct plan *plan, struct error *err)
+permit(const void *context, const struct event *started, const struct plan *plan, struct error *err)
 {
-    struct hook *hook = context;
-    const struct config *config = hook->invocation->config;
+    const struct invocation *invocation = context;
+    const struct config *config = invocation->config;
 
-    hook->is_called = true;
     if (config->before_url == NULL)
         return true;
 
-    AUTO_STRING char *body = dump_plan(hook->invocation->identity, started, plan);
+    AUTO_STRING char *body = dump_plan(invocation->identity, started, plan);
     const struct call call = {
         .name = "before",
         .url = config->before_url,
@@ -169,16 +168,16 @@ permit(void *context, const struct event *started, const struct plan *plan, stru
         .budget_ms = config->hook_timeout_ms,
         .is_ended_by_signal = true,
     };
-    log_write(hook->invocation->log, LOG_DEBUG, "detail", "asking the before hook", NULL);
+    log_write(invocation->log, LOG_DEBUG, "detail", "asking the before hook", NULL);
     if (post(&call, err))
         return true;
     return err->hint[0] != '\0' ? false : error_hint(err, "Nothing was touched.");
 }
 
 struct gate
-hook_gate(struct hook *hook)
+hook_gate(const struct invocation *invocation)
 {
-    return (struct gate){.permit = permit, .context = hook};
+    return (struct gate){.permit = permit, .context = invocation};
 }
 
 static char *
@@ -211,13 +210,13 @@ post_to_the_end(struct call *call, struct error *err)
 }
 
 void
-hook_after(const struct hook *hook, const struct narrator *narrator)
+hook_after(const struct invocation *invocation, const struct narrator *narrator)
 {
-    const struct config *config = hook->invocation->config;
+    const struct config *config = invocation->config;
     struct error err = ERROR_INIT;
     AUTO_TEXT text = TEXT_INIT;
 
-    if (!hook->is_called || config->after_url == NULL)
+    if (config->after_url == NULL)
         return;
 
     AUTO_STRING char *body = dump_summary(narrator);
@@ -231,5 +230,5 @@ hook_after(const struct hook *hook, const struct narrator *narrator)
     if (post_to_the_end(&call, &err))
         return;
     wording_error(&err, &text);
-    log_write(hook->invocation->log, LOG_WARNING, "warning", text_string(&text), NULL);
+    log_write(invocation->log, LOG_WARNING, "warning", text_string(&text), NULL);
 }

@@ -10,21 +10,16 @@
 #include "command/narrator.h"
 #include "engine/event.h"
 
-struct hook {
-    const struct invocation *invocation;
-    bool is_called; /* there was something to do, so what began before is to be ended after */
-};
-
 /*
- * The gate that posts the plan. The hook stays where it is while the gate is used.
+ * The gate that posts the plan. It borrows the invocation.
  *
  * Refuses with   ERROR_SYSTEM   an answer that is not 2xx, or no trust.
  *                ERROR_TIMEOUT, ERROR_CONNECTION   no answer in time.
  *                ERROR_STOPPED  a signal came meanwhile.
  */
-struct gate hook_gate(struct hook *hook);
+struct gate hook_gate(const struct invocation *invocation);
 
-/* Post the summary of a run that is over, if the gate was asked. A failure is a warning. */
-void hook_after(const struct hook *hook, const struct narrator *narrator);
+/* Post the summary of a run that is over, however it went. A failure is a warning. */
+void hook_after(const struct invocation *invocation, const struct narrator *narrator);
 
 #endif

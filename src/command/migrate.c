@@ -3,19 +3,17 @@
 #include "adapter/signals.h"
 #include "adapter/terminal.h"
 #include "base/memory.h"
+#include "command/ending.h"
 #include "command/goal.h"
 #include "command/hook.h"
 #include "command/narrator.h"
-#include "command/notify.h"
 #include "engine/wait.h"
 
 static bool
 migrate(const struct invocation *invocation, const struct goal *goal, struct error *err)
 {
     AUTO_NARRATOR narrator = {0};
-
-    struct hook hook = {.invocation = invocation};
-    const struct gate gate = hook_gate(&hook);
+    const struct gate gate = hook_gate(invocation);
 
     narrator_init(&narrator, invocation->log);
     narrator.identity = invocation->identity;
@@ -25,9 +23,7 @@ migrate(const struct invocation *invocation, const struct goal *goal, struct err
     bool is_good = runner_run(invocation->config, invocation->identity, goal, &listener, err);
     if (!is_good && !narrator.report.is_told)
         narrate_error(invocation->log, err);
-    narrator_finish(&narrator, is_good ? NULL : err);
-    hook_after(&hook, &narrator);
-    notify(invocation, &narrator.report);
+    ending_tell(invocation, &narrator, is_good ? NULL : err);
     err->kind = ERROR_NONE;
     return is_good;
 }

@@ -123,8 +123,8 @@ finish_token(const struct config *config, struct error *err)
     return true;
 }
 
-static bool
-finish_webhooks(const struct config *config, struct error *err)
+bool
+config_finish_webhooks(const struct config *config, struct error *err)
 {
     return finish_token(config, err) &&
            finish_webhook("--slack-webhook-url", config->slack_webhook_url, err) &&
@@ -139,7 +139,5 @@ config_finish(struct config *config, bool is_database_needed, struct error *err)
     config->url.statement_timeout_ms = -1;
     secret_add(config->database);
     secret_add(getenv("PGPASSWORD"));
-    if (!finish_webhooks(config, err))
-        return false;
     return finish_path(config, err) && (!is_database_needed || finish_database(config, err));
 }

@@ -69,13 +69,20 @@ void config_done(struct config *config);
 #define AUTO_CONFIG __attribute__((cleanup(config_done))) struct config
 
 /*
- * Validate what was given, and find what was not: the migrations folder, and
- * for a command that needs one the database URL. Secrets are remembered, so
- * that no message can show them.
+ * Validate the addresses that are told of a run, before what else can be wrong
+ * with it. Their secrets are remembered, so that no message can show them.
+ *
+ * Errors   ERROR_USAGE: a webhook or hook that is not https, a token that no
+ *          header can hold.
+ */
+MUST_CHECK bool config_finish_webhooks(const struct config *config, struct error *err);
+
+/*
+ * Validate the rest, and find what was not given: the migrations folder, and
+ * for a command that needs one the database URL. Its secrets are remembered too.
  *
  * Errors   ERROR_USAGE: no database, a bad URL or secret, a login that --auth
- *          cannot make, a webhook or hook that is not https, a token that no
- *          header can hold.
+ *          cannot make.
  */
 MUST_CHECK bool config_finish(struct config *config, bool is_database_needed, struct error *err);
 

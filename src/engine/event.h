@@ -78,9 +78,11 @@ struct plan;
  * go on? `started` is the run.started that follows.
  */
 struct gate {
-    bool (*permit)(
-        void *context, const struct event *started, const struct plan *plan, struct error *err);
-    void *context;
+    bool (*permit)(const void *context,
+        const struct event *started,
+        const struct plan *plan,
+        struct error *err);
+    const void *context;
 };
 
 /* Who is told. */

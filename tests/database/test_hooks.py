@@ -6,7 +6,8 @@ import os
 import signal
 import time
 
-from database.case import DatabaseCase
+from database.case import DatabaseCase, lock_key
+from support.cluster import free_port
 from support.webhook import SECRET_PATH, Webhook
 
 OK = (200, "ok", {})
@@ -69,11 +70,13 @@ class Before(HookCase):
         self.assert_good(self.run_hooked(FILES, "down", "1", before=hook))
         self.assertEqual((1, None), (hook.requests[1].body["from"], hook.requests[1].body["to"]))
 
-    def test_nothing_to_do_asks_nobody(self):
+    def test_nothing_to_do_asks_nobody_and_is_told(self):
         self.assert_good(self.up(FILES))
         before, after = self.hook(), self.hook()
         self.assert_good(self.run_hooked(FILES, "up", before=before, after=after))
-        self.assertEqual(([], []), (before.requests, after.requests))
+        self.assertEqual([], before.requests)
+        self.assertEqual([(True, 0, 2)], [
+            (r.body["success"], r.body["applied_count"], r.body["to"]) for r in after.requests])
 
     def test_only_2xx_lets_it_go_on(self):
         table = (
@@ -198,6 +201,79 @@ class After(HookCase):
         self.assertEqual((False, False, 1, "42703", 1, 2),
                          (body["success"], body["retryable"], body["to"], body["error"]["sqlstate"],
                           body["applied_count"], body["wanted"]))
+
+    def test_it_is_told_of_a_run_that_never_began(self):
+        late = {"1_a.up.sql": "CREATE TABLE a ();", "3_c.up.sql": "CREATE TABLE c ();"}
+        self.assert_good(self.up(late))
+        silent = f"postgres://u:p@127.0.0.1:{free_port()}/d"
+        table = (
+            # files, words, environment, the error's message, may a retry help?
+            ({**late, "2_b.up.sql": ""}, ("up",), {}, "older than the database's version 3: 2_b.up.sql", False),
+            (FILES, ("--wait-timeout", "0", "up"), {"DATABASE_URL": silent}, "onnection refused",
+             True),
+            (FILES, ("up",), {"DATABASE_URL": "mysql://h/d"}, "", False),
+            ("/no/such/folder", ("up",), {}, "cannot open the migrations folder", False),
+            (FILES, ("down",), {}, "down was not told how many migrations to revert", False),
+            (FILES, ("goto", "9"), {}, "9", False),
+            (FILES, ("up", "two"), {}, "two", False),
+        )
+        for files, words, env, message, may_help in table:
+            with self.subTest(words, message=message):
+                before, after = self.hook(), self.hook()
+                env = {"DATABASE_URL": self.database, **env}
+                path = files if isinstance(files, str) else self.folder(files)
+                result = self.run_pgstride("--path", path, "--log-format", "json", *words,
+                                           env=self.env(before, after, **env))
+                self.check_no_secret(result)
+                self.assertEqual((1, []), (result.status, before.requests))
+                (request,) = after.requests
+                finished = json.loads(result.stdout.splitlines()[-1])
+                for name in ("time", "severity"):
+                    finished.pop(name)
+                self.assertEqual(finished, request.body)
+                self.assertIn(message, request.body["error"]["message"])
+                self.assertEqual((False, may_help),
+                                 (request.body["success"], request.body["retryable"]))
+                word = "reverted" if words == ("down",) else "applied"
+                self.assertTrue(request.body["message"].startswith(f"failed: nothing was {word}"))
+
+    def test_it_is_told_of_a_stop_before_the_lock(self):
+        self.session(f"SELECT pg_advisory_lock({lock_key('/' + self.dbname)});")
+        after = self.hook()
+        process = self.start_up(FILES, env=self.env(None, after))
+        self.assertIn(" WARN  waiting for the migration lock", process.stdout.readline())
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(1, self.finish(process).status)
+        self.assertEqual(["stopped by SIGTERM"],
+                         [r.body["error"]["message"] for r in after.requests])
+
+    def test_all_that_hangs_together_leaves_a_stop_in_time(self):
+        """The server, the hook and Slack: within the 10 s that Cloud Run gives."""
+        hook, slack = self.hook("hang"), self.hook("hang")
+        process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(60);"}, "--slack-webhook-url",
+                                slack.url, env=self.env(None, hook))
+        self.wait_for_statement("pg_sleep(60)")
+        backend = int(self.psql("SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'"
+                                " AND pid <> pg_backend_pid()"))
+        os.kill(backend, signal.SIGSTOP)
+        self.addCleanup(os.kill, backend, signal.SIGCONT)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        result = self.finish(process)
+        self.assertLess(time.monotonic() - begun, 9.5)
+        self.assertEqual((1, 1), (result.status, len(hook.requests)))
+        self.assertIn("; a retry may help\n", result.stdout)
+
+    def test_a_stop_while_slack_hangs_keeps_a_success(self):
+        slack = self.hook("hang")
+        process = self.start_up(FILES, "--slack-webhook-url", slack.url)
+        while not slack.requests:
+            time.sleep(0.02)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        result = self.finish(process)
+        self.assertLess(time.monotonic() - begun, 9.5)
+        self.assert_good(result)
 
     def test_whatever_it_does_the_run_keeps_its_status(self):
         for answers, words in (

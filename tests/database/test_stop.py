@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """SIGTERM and SIGINT: the run ends soon, leaves nothing half done, and says so."""
 
+import fcntl
 import os
 import signal
+import subprocess
 import time
 
 from database.case import DatabaseCase, lock_key
 from support.cluster import free_port
+from support.harness import binary
 
 SLOW = {
     "1_a.up.sql": "CREATE TABLE a ();",
@@ -145,6 +148,52 @@ class Stop(DatabaseCase):
         self.wait_for_statement("pg_sleep(1)")
         process.send_signal(signal.SIGTSTP)
         self.assert_good(self.finish(process, timeout=20))
+
+    def start_stuck(self, *words, folder):
+        """A run whose log nobody reads, in a pipe that is nearly full: (process, reader)."""
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        size = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        os.write(writer, b"x" * (size - 1))
+        process = subprocess.Popen(
+            [binary(), "--database", self.database, "--path", folder, *words],
+            stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE,
+            env={"PATH": os.environ["PATH"]}, text=True)
+        os.close(writer)
+        self.addCleanup(self._end, process)
+        return process, reader
+
+    def test_a_log_that_nobody_reads_does_not_stop_a_migration(self):
+        files = {f"{n}_a.up.sql": f"DO $$ BEGIN RAISE NOTICE '%', repeat('n', {n} * 3000); END $$;"
+                 for n in range(1, 9)}
+        begun = time.monotonic()
+        process, reader = self.start_stuck("--log-format", "json", "up", folder=self.folder(files))
+        _, stderr = process.communicate(timeout=40)
+        self.assertLess(time.monotonic() - begun, 12, "5 s of patience, once")
+        self.assertEqual((0, ""), (process.returncode, stderr))
+        self.assertEqual("8|f", self.version())
+        self.assertLess(len(os.read(reader, 65536)), 5000)
+
+    def test_a_log_that_nobody_reads_does_not_stop_a_stop(self):
+        process, _ = self.start_stuck("up", folder=self.folder(SLOW))
+        self.wait_for_statement("pg_sleep(60)")
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=40)
+        self.assertLess(time.monotonic() - begun, 9.5)
+        self.assertEqual(1, process.returncode)
+
+    def test_a_stop_in_the_last_moment_of_a_wait(self):
+        folder = self.folder({"1_a.up.sql": "CREATE TABLE a ();"})
+        self.assert_good(self.up(folder))
+        mark = os.path.join(self.folder(), "mark")
+        process, _ = self.start_stuck("wait", "--", "touch", mark, folder=folder)
+        self.wait_until("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgstride'"
+                        " AND datname = current_database()", "1")
+        time.sleep(1)  # it has found the version, and has a line to write
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=40)
+        self.assertEqual((1, False), (process.returncode, os.path.exists(mark)))
 
     def test_a_reader_that_went_away_does_not_stop_a_migration(self):
         process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(1);",

@@ -204,7 +204,7 @@ try_command_line(const struct input *input)
     MUST_HOLD(err.kind == ERROR_NONE);
     MUST_HOLD(line.arguments_count <= ARGUMENTS_MAX);
     MUST_HOLD(line.arguments_count == 0 || line.command != NULL);
-    if (config_finish(&config, true, &err)) {
+    if (config_finish_webhooks(&config, &err) && config_finish(&config, true, &err)) {
         MUST_HOLD(err.kind == ERROR_NONE);
         check_config(&config);
     } else {
