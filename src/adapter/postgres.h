@@ -83,6 +83,12 @@ typedef void pg_idle_handler(void *context, int64_t waited_ms);
 void pg_watch(struct pg *pg, int64_t every_ms, pg_idle_handler *on_idle, void *context);
 int pg_backend_pid(const struct pg *pg);
 
+/*
+ * Give up a connection whose server says nothing for so long: ERROR_TIMEOUT. For one
+ * that nothing depends on.
+ */
+void pg_limit(struct pg *pg, int64_t silence_ms);
+
 /* An identifier, quoted; the caller frees it. */
 char *pg_quote_identifier(struct pg *pg, const char *name);
 

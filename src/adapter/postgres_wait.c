@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
 #include <poll.h>
 
 #include "adapter/clock.h"
@@ -92,9 +93,34 @@ keep_watch(struct pg *pg)
     return (int)(pg->idle_at_ms - now_ms);
 }
 
+void
+pg_limit(struct pg *pg, int64_t silence_ms)
+{
+    pg->silence_ms = silence_ms;
+}
+
+/* A connection with a limit: is there patience left since `began_ms`? */
+static bool
+keep_limit(struct pg *pg, int64_t began_ms, int *timeout_ms, struct error *err)
+{
+    int64_t left_ms = began_ms + pg->silence_ms - clock_monotonic_ms();
+
+    if (pg->silence_ms == 0)
+        return true;
+    pg->is_given_up = left_ms <= 0;
+    if (pg->is_given_up)
+        return error_set(
+            err, ERROR_TIMEOUT, "the server did not answer within %" PRId64 " ms", pg->silence_ms);
+    if (*timeout_ms < 0 || left_ms < *timeout_ms)
+        *timeout_ms = (int)left_ms;
+    return true;
+}
+
 bool
 pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
 {
+    int64_t began_ms = clock_monotonic_ms();
+
     for (;;) {
         int unsent = PQflush(pg->connection);
         int timeout_ms = -1;
@@ -106,6 +132,8 @@ pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
             return false;
         if (!is_stopping)
             timeout_ms = keep_watch(pg);
+        if (!keep_limit(pg, began_ms, &timeout_ms, err))
+            return false;
         struct pollfd wait[] = {
             {.fd = PQsocket(pg->connection), .events = (short)(unsent ? POLLIN | POLLOUT : POLLIN)},
             {.fd = is_stopping ? -1 : signals_descriptor(), .events = POLLIN},

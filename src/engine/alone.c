@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/concurrent_index.h"
+#include "engine/long_wait.h"
 
 struct alone {
     struct run *run;
@@ -166,34 +167,25 @@ start(struct alone *alone, struct error *err)
     return end(alone, is_good, err);
 }
 
-/* A concurrent build waits for old transactions, as long as they take. */
-static bool
-set_lock_timeout(struct alone *alone, const struct statement *statement, struct error *err)
-{
-    const struct run *run = alone->run;
-    char text[32];
-    const char *const values[] = {text};
+#define SQL_SET "SELECT set_config($1, $2, false)"
 
-    if (pg_is_in_transaction(run->session.db))
-        return true;
-    int64_t timeout_ms = alone->script.lock_timeout_ms >= 0 ? alone->script.lock_timeout_ms
-                                                            : run->config->ddl_lock_timeout_ms;
-    snprintf(text, sizeof(text), "%" PRId64 "ms", statement->is_run_alone ? 0 : timeout_ms);
-    return pg_command(
-        run->session.db, "SELECT set_config('lock_timeout', $1, false)", 1, values, err);
+/* What a directive says; else it is as the session has it. */
+static bool
+set_timeout(struct alone *alone, const char *name, int64_t timeout_ms, struct error *err)
+{
+    char text[32];
+    const char *const values[] = {name, text};
+
+    snprintf(text, sizeof(text), "%" PRId64 "ms", timeout_ms);
+    return timeout_ms < 0 ||
+           pg_command(alone->run->session.db, SQL_SET, ARRAY_LENGTH(values), values, err);
 }
 
 static bool
-set_statement_timeout(struct alone *alone, struct error *err)
+set_timeouts(struct alone *alone, struct error *err)
 {
-    char text[32];
-    const char *const values[] = {text};
-
-    if (alone->script.statement_timeout_ms < 0)
-        return true;
-    snprintf(text, sizeof(text), "%" PRId64 "ms", alone->script.statement_timeout_ms);
-    return pg_command(alone->run->session.db, "SELECT set_config('statement_timeout', $1, false)",
-        1, values, err);
+    return set_timeout(alone, "lock_timeout", alone->script.lock_timeout_ms, err) &&
+           set_timeout(alone, "statement_timeout", alone->script.statement_timeout_ms, err);
 }
 
 /*
@@ -280,19 +272,21 @@ run_statement(struct alone *alone, size_t index, struct error *err)
     const struct statement *statement = &alone->script.statements[index];
     struct pg *db = alone->run->session.db;
     AUTO_STRING char *sql = memory_copy(alone->text + statement->offset, statement->size_bytes);
+    AUTO_ROWS struct pg_rows *limit = NULL;
     AUTO_REPLY reply = {0};
 
-    if (!set_lock_timeout(alone, statement, err))
-        return false;
     if (statement->is_run_alone && alone->step->is_resumed &&
         !concurrent_index_sweep(alone->run, alone->attempt_id, sql, err))
+        return false;
+    bool is_long = statement->is_concurrent && !pg_is_in_transaction(alone->run->session.db);
+    if (is_long && !long_wait_begin(alone->run, alone->step, statement, &limit, err))
         return false;
     if (!enter_roles(alone, err))
         return false;
     bool is_run = statement->is_copy_in ? pg_run_copy(db, sql, alone->text + statement->data_offset,
                                               statement->data_bytes, &reply, err)
                                         : pg_run(db, sql, &reply, err);
-    if (!is_run)
+    if (!is_run || (is_long && !long_wait_end(alone->run, limit, err)))
         return false;
     if (reply.kind == PG_REPLY_FAILED) {
         *err = reply.error;
@@ -421,7 +415,7 @@ repeat_settings(struct alone *alone, struct error *err)
 static bool
 run_statements(struct alone *alone, struct error *err)
 {
-    if (!set_statement_timeout(alone, err) || !repeat_settings(alone, err) || !reopen(alone, err))
+    if (!set_timeouts(alone, err) || !repeat_settings(alone, err) || !reopen(alone, err))
         return false;
     for (size_t i = alone->done; i < alone->script.count; i++) {
         if (signals_is_stop_requested())
@@ -472,6 +466,7 @@ alone_step(struct run *run, size_t index, struct error *err)
     if (!start(&alone, err))
         return false;
     if (!run_statements(&alone, err)) {
+        watcher_explain(&run->watcher, err);
         record_failure(&alone, err);
         return false;
     }

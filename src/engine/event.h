@@ -12,6 +12,8 @@
 
 #include "base/error.h"
 
+struct json_t;
+
 enum event_kind {
     EVENT_RUN_STARTED,
     EVENT_DATABASE_WAITING,
@@ -44,7 +46,12 @@ struct event {
     int64_t duration_ms; /* APPLIED: how long; RETRIED: the wait before the next try */
     int64_t left_ms;     /* of the budget: DATABASE_WAITING, LOCK_WAITING, RETRIED */
     size_t line;         /* STATEMENT_RUNNING, MIGRATION_BLOCKED: of the statement; 0: not known */
-    size_t waiting;      /* MIGRATION_BLOCKED: sessions that wait for us in turn */
+    size_t waiting;      /* the same: sessions that wait for us in turn */
+    bool is_passing;     /* the same: for a line that updates in place, not for the log */
+    bool is_aside;       /* MIGRATION_BLOCKED: rolled back, until the way is free; the same in */
+                         /* RETRIED: it is seen when that is */
+    const char *lock;    /* MIGRATION_BLOCKED: "AccessExclusiveLock on t" */
+    const struct json_t *blockers; /* MIGRATION_BLOCKED: who is in the way: an array */
     bool has_percent;
     int64_t percent; /* STATEMENT_RUNNING */
     size_t attempt;  /* RETRIED: the try that follows, from 2 */
@@ -90,6 +97,7 @@ struct listener {
     void (*hear)(void *context, const struct event *event);
     void *context;
     const struct gate *gate; /* NULL: nobody is asked */
+    bool is_live;            /* passing events are wanted, too */
 };
 
 static inline void

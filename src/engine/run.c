@@ -166,7 +166,7 @@ look_up(void *context, const char *query, struct watched *watched)
 static void
 start_watch(struct run *run)
 {
-    enum { LOOK_MS = 500 };
+    enum { LOOK_MS = 100 };
 
     watcher_done(&run->watcher);
     run->watched_step = NULL;
@@ -317,14 +317,18 @@ run_direction(const struct step *step)
 void
 run_tell_started(struct run *run, const struct step *step)
 {
+    const struct step_script *script = &run->scripts[step - run->plan->steps];
+
     run->session.migration = step->migration->name;
     run->watched_step = step;
+    run->watcher.lock_timeout_ms =
+        script->lock_timeout_ms >= 0 ? script->lock_timeout_ms : run->config->ddl_lock_timeout_ms;
     tell(run->listener, &(struct event){
                             .kind = EVENT_MIGRATION_STARTED,
                             .migration = step->migration->name,
                             .version = step->migration->version,
                             .is_down = step->is_down,
-                            .statements = run->scripts[step - run->plan->steps].statements,
+                            .statements = script->statements,
                         });
 }
 
@@ -333,6 +337,7 @@ run_tell_applied(struct run *run, const struct step *step, int64_t duration_ms)
 {
     run->applied++;
     run->watched_step = NULL;
+    run->watcher.is_alert = false;
     tell(run->listener, &(struct event){
                             .kind = EVENT_MIGRATION_APPLIED,
                             .migration = step->migration->name,

@@ -17,7 +17,8 @@ struct step_script {
     bool has_copy;
     size_t statements;
     size_t statements_kept; /* outside a transaction: those that an end now would leave done */
-    int64_t retry_for_ms;   /* -1: no directive */
+    int64_t retry_for_ms;   /* -1: no directive; the same for the next */
+    int64_t lock_timeout_ms;
 };
 
 enum { RECORD_VALUES = 9 }; /* of sql_record; those of the settings follow */
@@ -36,6 +37,7 @@ struct run {
     const struct step *watched_step; /* the first that is not done; NULL: none is under way */
     bool is_permitted;               /* nobody refuses it; it is about to write */
     bool is_started;                 /* run.started was told */
+    bool is_to_be_replanned;         /* a step outside a transaction lost a race, and waited */
     bool is_unprepared;              /* a file of the plan touches prepared statements: use none */
     /* The SQL that names our tables. */
     char *sql_guard;

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapter/clock.h"
 #include "adapter/signals.h"
 #include "base/memory.h"
 #include "engine/adoption.h"
 #include "engine/alone.h"
 #include "engine/atlas_sum.h"
+#include "engine/patience.h"
 #include "engine/retry.h"
 #include "engine/stream.h"
 
@@ -19,8 +19,6 @@ enum {
     RECONNECTS_MAX = 5, /* without a migration done in between */
     RECONNECT_MS = 50,  /* doubled each time */
     REPLANS_MAX = 100,
-    FIRST_RETRY_MS = 500,
-    LONGEST_RETRY_MS = 30 * 1000,
 };
 
 struct plan_policy
@@ -86,6 +84,7 @@ check_scripts(struct run *run, struct error *err)
             .statements = script.count,
             .statements_kept = step->statements_done,
             .retry_for_ms = script.retry_for_ms,
+            .lock_timeout_ms = script.lock_timeout_ms,
         };
         run->is_unprepared |= script.has_prepared;
     }
@@ -231,51 +230,6 @@ is_lost_race(const struct error *err)
            error_is_sqlstate(err, "40001");
 }
 
-/* How often and how long one migration has been tried. */
-struct patience {
-    int64_t version;
-    size_t tries;
-    int64_t until_ms;
-};
-
-/* Wait before another try of a step that lost a race; false when its time is over. */
-static bool
-wait_for_retry(struct run *run, struct patience *patience, struct error *err)
-{
-    const struct step *step = &run->plan->steps[run->applied];
-    int64_t now_ms = clock_monotonic_ms();
-    struct error failure = *err;
-
-    if (patience->tries == 0 || patience->version != step->migration->version) {
-        int64_t directive_ms = run->scripts[run->applied].retry_for_ms;
-        *patience = (struct patience){.version = step->migration->version,
-            .until_ms = now_ms + (directive_ms >= 0 ? directive_ms : run->config->retry_for_ms)};
-    }
-    patience->tries++;
-
-    int64_t ceiling_ms = FIRST_RETRY_MS;
-    for (size_t i = 1; i < patience->tries && ceiling_ms < LONGEST_RETRY_MS; i++)
-        ceiling_ms *= 2;
-    int64_t left_ms = patience->until_ms - now_ms;
-    if (left_ms <= 0)
-        return false;
-    int64_t pause_ms =
-        50 +
-        clock_jitter((uint32_t)(ceiling_ms < LONGEST_RETRY_MS ? ceiling_ms : LONGEST_RETRY_MS));
-    if (pause_ms > left_ms)
-        pause_ms = left_ms;
-    tell(run->listener, &(struct event){
-                            .kind = EVENT_MIGRATION_RETRIED,
-                            .migration = step->migration->name,
-                            .version = step->migration->version,
-                            .error = &failure,
-                            .duration_ms = pause_ms,
-                            .left_ms = left_ms,
-                            .attempt = patience->tries + 1,
-                        });
-    return signals_sleep(pause_ms, err);
-}
-
 /* A statement that cannot run in a transaction: alone in its file it can be run alone. */
 static bool
 take_out_of_transaction(struct run *run, struct error *err)
@@ -318,7 +272,8 @@ apply_all(struct run *run, struct patience *patience, struct error *err)
             continue;
         bool is_alone = run->scripts[run->applied].mode == SCRIPT_ALONE;
         watcher_explain(&run->watcher, err);
-        if (is_lost_race(err) && wait_for_retry(run, patience, err)) {
+        if (is_lost_race(err) && patience_wait(run, patience, err)) {
+            run->is_to_be_replanned = is_alone;
             if (is_alone)
                 return error_set(err, ERROR_MOVED, "to be tried again");
             continue;
@@ -411,7 +366,9 @@ runner_run(const struct config *config,
             return true;
         if (run.applied > 0)
             reconnects = replans = 0;
-        if (err->kind == ERROR_MOVED && replans++ < REPLANS_MAX)
+        bool is_patient = run.is_to_be_replanned;
+        run.is_to_be_replanned = false;
+        if (err->kind == ERROR_MOVED && (is_patient || replans++ < REPLANS_MAX))
             continue;
         bool is_lost = err->kind == ERROR_CONNECTION && run.session.db != NULL &&
                        (run.is_started || run.is_permitted);

@@ -109,6 +109,66 @@ control_of(struct words words)
     return CONTROL_NONE;
 }
 
+/* ALTER TABLE … DETACH PARTITION … CONCURRENTLY: the last word says it. */
+static bool
+is_detach(struct words words)
+{
+    static const char WORD[] = "concurrently";
+    const char *end = words.end;
+
+    if (!take_word(&words, "alter") || !take_word(&words, "table"))
+        return false;
+    while (end > words.at && (end[-1] == ';' || isspace((unsigned char)end[-1])))
+        end--;
+    const char *last = end - strlen(WORD);
+    if (last <= words.at || !isspace((unsigned char)last[-1]) ||
+        strncasecmp(last, WORD, strlen(WORD)) != 0)
+        return false;
+    for (; words.at < last; words.at++) {
+        if (isspace((unsigned char)*words.at) && take_word(&words, "detach"))
+            return true;
+    }
+    return false;
+}
+
+/* REINDEX's options in parentheses: (VERBOSE, CONCURRENTLY). True where that is one. */
+static bool
+take_options(struct words *words)
+{
+    bool is_concurrent = false;
+    const char *at = skip_space(words->at, words->end);
+
+    if (at == words->end || *at != '(')
+        return false;
+    for (words->at = at; words->at < words->end && *words->at != ')';) {
+        words->at++;
+        bool is_named = take_word(words, "concurrently");
+        is_concurrent |= is_named && !take_word(words, "false") && !take_word(words, "off");
+    }
+    words->at += words->at < words->end;
+    return is_concurrent;
+}
+
+/* CREATE, DROP, REINDEX … CONCURRENTLY, and the like. */
+static bool
+is_concurrent(struct words words)
+{
+    if (is_detach(words))
+        return true;
+    bool is_reindex = take_word(&words, "reindex");
+    if (!is_reindex && !take_word(&words, "drop") && !take_word(&words, "create"))
+        return false;
+    if (is_reindex && take_options(&words))
+        return true;
+    take_word(&words, "unique");
+    bool is_index = take_word(&words, "index");
+    if (!is_index && !is_reindex)
+        return false;
+    if (!is_index && !take_word(&words, "table") && !take_word(&words, "schema"))
+        take_word(&words, "database");
+    return take_word(&words, "concurrently");
+}
+
 /*
  * A command that PostgreSQL runs outside a transaction block alone. A miss
  * costs one round trip: the server's own refusal (25001) is the net.
@@ -116,27 +176,16 @@ control_of(struct words words)
 static bool
 is_run_alone(struct words words)
 {
-    enum { LEADING_WORDS = 6 };
-
-    if (take_word(&words, "vacuum"))
+    if (is_concurrent(words) || take_word(&words, "vacuum"))
         return true;
     if (take_word(&words, "alter"))
         return take_word(&words, "system");
-
-    bool is_reindex = take_word(&words, "reindex");
-    bool is_drop = !is_reindex && take_word(&words, "drop");
-    if (!is_reindex && !is_drop && !take_word(&words, "create"))
-        return false;
-    if (!is_reindex && (take_word(&words, "database") || take_word(&words, "tablespace")))
-        return true;
-    if (is_reindex && (take_word(&words, "database") || take_word(&words, "system")))
-        return true;
-    take_word(&words, "unique");
-    if (!take_word(&words, "index") && !is_reindex)
-        return false;
-    if (is_reindex && !take_word(&words, "table"))
-        take_word(&words, "schema");
-    return take_word(&words, "concurrently");
+    if (take_word(&words, "reindex")) {
+        take_options(&words);
+        return take_word(&words, "database") || take_word(&words, "system");
+    }
+    return (take_word(&words, "create") || take_word(&words, "drop")) &&
+           (take_word(&words, "database") || take_word(&words, "tablespace"));
 }
 
 /* What a resumed file says again, since its session is another one. */
@@ -291,6 +340,7 @@ add_statement(struct reading *reading,
     statement->line = line_at(reading, statement->offset);
     statement->control = control_of(words);
     statement->is_run_alone = is_run_alone(words);
+    statement->is_concurrent = is_concurrent(words);
     statement->is_setting = is_setting(words);
     statement->is_set_transaction = take_word(&words, "set") && take_word(&words, "transaction");
     script->has_prepared |= is_about_prepared(words);

@@ -8,22 +8,28 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/login.h"
+#include "engine/progress.h"
 
 enum {
     LONG_MS = 2000,           /* what takes longer is looked at */
+    ALERT_MS = 100,           /* the same, of a migration that lost a race */
     CONNECT_MS = 1000,        /* and so long may that take */
+    SILENCE_MS = 1500,        /* and so long an answer */
+    REOPEN_MS = 30 * 1000,    /* after a failure */
+    OFTEN_MS = 500,           /* between two looks */
+    ALERT_OFTEN_MS = 100,     /* the same, of a migration that lost a race */
+    RARELY_MS = 2000,         /* the same, of what has run for long */
+    RARELY_FROM_MS = 20000,   /* and that is so long */
     SAY_AGAIN_MS = 10 * 1000, /* of the same blockers */
     REMEMBERED_MS = 3000,     /* who was in the way so long before a lock was given up */
-    COPY_PROGRESS_SINCE = 140000,
 };
 
 void
 watcher_done(struct watcher *watcher)
 {
     pg_close(watcher->db);
-    free(watcher->blockers);
+    blockers_done(&watcher->blockers);
     watcher->db = NULL;
-    watcher->blockers = NULL;
 }
 
 static void
@@ -31,11 +37,13 @@ give_up(struct watcher *watcher, const struct error *why)
 {
     AUTO_STRING char *text =
         memory_printf("what the statement waits for cannot be seen: %s", why->message);
+    bool is_told = watcher->is_failure_told || why->kind == ERROR_STOPPED;
 
     pg_close(watcher->db);
     watcher->db = NULL;
-    watcher->is_given_up = true;
-    if (why->kind != ERROR_STOPPED)
+    watcher->open_ms = clock_monotonic_ms() + REOPEN_MS;
+    watcher->is_failure_told = true;
+    if (!is_told)
         tell(watcher->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
 }
 
@@ -61,146 +69,75 @@ open_connection(struct watcher *watcher, struct error *err)
     if (!pg_connect_finish(&db, CONNECT_MS, &is_worth_waiting, err))
         return false;
     watcher->db = db;
+    pg_limit(db, SILENCE_MS);
     return pg_command(db, SQL_SETTINGS, 0, NULL, err);
 }
 
-/* Somebody else's query on one line, cut, and without its literals. */
-#define SHORT_QUERY                                                                                \
-    "left(regexp_replace(regexp_replace(regexp_replace(regexp_replace(a.query,\n"                  \
-    "           '\\$(\\w*)\\$.*?\\$\\1\\$', '?', 'g'), '''(''''|[^''])*''', '?', 'g'),\n"          \
-    "           '\\m\\d+(\\.\\d+)?\\M', '?', 'g'), '\\s+', ' ', 'g'), 80)"
-
-/* Each blocker, what we wait for, and how many wait for us. */
-#define SQL_BLOCKERS                                                                               \
-    "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown'),\n"                         \
-    "       coalesce(a.usename, 'unknown'), coalesce(a.state, 'state unknown'),\n"                 \
-    "       coalesce(extract(epoch FROM clock_timestamp() - a.xact_start)::bigint, 0),\n"          \
-    "       " SHORT_QUERY ", w.mode,\n"                                                            \
-    "       CASE WHEN w.relation IS NULL THEN 'an older transaction'\n"                            \
-    "            ELSE w.relation::regclass::text END,\n"                                           \
-    "       (SELECT count(*)\n"                                                                    \
-    "          FROM pg_stat_activity AS b\n"                                                       \
-    "         WHERE $1::int = ANY (pg_blocking_pids(b.pid)))\n"                                    \
-    "  FROM (SELECT DISTINCT unnest(pg_blocking_pids($1::int)) AS pid) AS blocker\n"               \
-    "  JOIN pg_stat_activity AS a USING (pid)\n"                                                   \
-    "  LEFT JOIN LATERAL (SELECT l.mode, l.relation\n"                                             \
-    "                       FROM pg_locks AS l\n"                                                  \
-    "                      WHERE l.pid = $1::int AND NOT l.granted\n"                              \
-    "                      LIMIT 1) AS w ON true\n"                                                \
-    " ORDER BY a.xact_start\n"                                                                     \
-    " LIMIT 3"
-
-static char *
-describe_blockers(const struct pg_rows *rows)
+/* Told to the log when it is time; else for a line that updates in place. */
+static void
+tell_in_time(struct watcher *watcher, struct event event, int64_t *time_ms, int64_t every_ms)
 {
-    AUTO_TEXT text = TEXT_INIT;
+    int64_t now_ms = clock_monotonic_ms();
 
-    text_printf(&text,
-        "%s on %s: ", pg_rows_is_null(rows, 0, 6) ? "a lock" : pg_rows_text(rows, 0, 6),
-        pg_rows_text(rows, 0, 7));
-    for (size_t i = 0; i < pg_rows_count(rows); i++) {
-        text_printf(&text, "%spid %s (%s, %s), %s, its transaction %s s old", i > 0 ? "; " : "",
-            pg_rows_text(rows, i, 0), pg_rows_text(rows, i, 1), pg_rows_text(rows, i, 2),
-            pg_rows_text(rows, i, 3), pg_rows_text(rows, i, 4));
-        if (pg_rows_text(rows, i, 5)[0] != '\0')
-            text_printf(&text, ": %s", pg_rows_text(rows, i, 5));
-    }
-    return text_take(&text);
+    event.is_passing = now_ms < *time_ms;
+    if (!event.is_passing)
+        *time_ms = now_ms + every_ms;
+    if (!event.is_passing || watcher->listener->is_live)
+        tell(watcher->listener, &event);
 }
 
-/* Is somebody in the way? Told when it is new, or was not told for a while. */
-static bool
-look_for_blockers(
-    struct watcher *watcher, const struct watched *watched, bool *is_blocked, struct error *err)
+static struct event
+describe_blocked(const struct watcher *watcher, const struct watched *watched)
 {
-    char pid[16];
-    const char *const values[] = {pid};
-    AUTO_ROWS struct pg_rows *rows = NULL;
-
-    snprintf(pid, sizeof(pid), "%d", pg_backend_pid(watcher->watched_db));
-    if (!pg_query(watcher->db, SQL_BLOCKERS, ARRAY_LENGTH(values), values, &rows, err))
-        return false;
-    *is_blocked = pg_rows_count(rows) > 0;
-    if (!*is_blocked)
-        return true;
-    free(watcher->blockers);
-    watcher->blockers = describe_blockers(rows);
-    watcher->blocked_ms = clock_monotonic_ms();
-    if (watcher->blocked_ms < watcher->next_ms)
-        return true;
-    watcher->next_ms = watcher->blocked_ms + SAY_AGAIN_MS;
-    tell(watcher->listener, &(struct event){
-                                .kind = EVENT_MIGRATION_BLOCKED,
-                                .migration = watched->migration,
-                                .line = watched->line,
-                                .text = watcher->blockers,
-                                .duration_ms = watcher->blocked_ms - watcher->began_ms,
-                                .waiting = (size_t)pg_rows_number(rows, 0, 8),
-                            });
-    return true;
+    return (struct event){
+        .kind = EVENT_MIGRATION_BLOCKED,
+        .migration = watched->migration,
+        .line = watched->line,
+        .text = watcher->blockers.text,
+        .lock = watcher->blockers.lock,
+        .blockers = watcher->blockers.list,
+        .duration_ms = clock_monotonic_ms() - watcher->began_ms,
+        .waiting = watcher->blockers.waiting,
+    };
 }
-
-/* Phase and percent, where PostgreSQL keeps them. */
-#define SQL_PROGRESS                                                                               \
-    "SELECT phase, CASE WHEN tuples_total > 0 THEN 100 * tuples_done / tuples_total\n"             \
-    "                   WHEN blocks_total > 0 THEN 100 * blocks_done / blocks_total END\n"         \
-    "  FROM pg_stat_progress_create_index\n"                                                       \
-    " WHERE pid = $1::int\n"                                                                       \
-    " UNION ALL\n"                                                                                 \
-    "SELECT phase, CASE WHEN heap_blks_total > 0\n"                                                \
-    "                   THEN 100 * heap_blks_scanned / heap_blks_total END\n"                      \
-    "  FROM pg_stat_progress_cluster\n"                                                            \
-    " WHERE pid = $1::int\n"                                                                       \
-    " UNION ALL\n"                                                                                 \
-    "SELECT phase, CASE WHEN heap_blks_total > 0\n"                                                \
-    "                   THEN 100 * heap_blks_scanned / heap_blks_total END\n"                      \
-    "  FROM pg_stat_progress_vacuum\n"                                                             \
-    " WHERE pid = $1::int\n"
-
-/* Of what we send ourselves no total is known to the server. */
-#define SQL_PROGRESS_COPY                                                                          \
-    " UNION ALL\n"                                                                                 \
-    "SELECT 'copying, ' || tuples_processed || ' rows so far',\n"                                  \
-    "       CASE WHEN bytes_total > 0 THEN 100 * bytes_processed / bytes_total END\n"              \
-    "  FROM pg_stat_progress_copy\n"                                                               \
-    " WHERE pid = $1::int\n"
 
 static bool
 say_progress(struct watcher *watcher, const struct watched *watched, struct error *err)
 {
-    char pid[16];
-    const char *const values[] = {pid};
     AUTO_ROWS struct pg_rows *rows = NULL;
-    bool has_copy = pg_server_version(watcher->db) >= COPY_PROGRESS_SINCE;
+    int64_t heartbeat_ms = watcher->config->heartbeat_ms;
+    bool is_time = heartbeat_ms > 0 && clock_monotonic_ms() >= watcher->beat_ms;
 
-    if (watcher->config->heartbeat_ms == 0 || clock_monotonic_ms() < watcher->beat_ms)
+    if (heartbeat_ms == 0)
+        watcher->beat_ms = INT64_MAX;
+    if (!is_time && !watcher->listener->is_live)
         return true;
-    snprintf(pid, sizeof(pid), "%d", pg_backend_pid(watcher->watched_db));
-    if (!pg_query(watcher->db, has_copy ? SQL_PROGRESS SQL_PROGRESS_COPY : SQL_PROGRESS,
-            ARRAY_LENGTH(values), values, &rows, err))
+    if (!progress_look(watcher->db, pg_backend_pid(watcher->watched_db), &rows, err))
         return false;
     bool is_known = pg_rows_count(rows) > 0;
     bool has_percent = is_known && !pg_rows_is_null(rows, 0, 1);
-    watcher->beat_ms = clock_monotonic_ms() + watcher->config->heartbeat_ms;
-    tell(watcher->listener, &(struct event){
-                                .kind = EVENT_STATEMENT_RUNNING,
-                                .migration = watched->migration,
-                                .line = watched->line,
-                                .text = is_known ? pg_rows_text(rows, 0, 0) : NULL,
-                                .has_percent = has_percent,
-                                .percent = has_percent ? pg_rows_number(rows, 0, 1) : 0,
-                                .duration_ms = clock_monotonic_ms() - watcher->began_ms,
-                            });
+    struct event event = {
+        .kind = EVENT_STATEMENT_RUNNING,
+        .migration = watched->migration,
+        .line = watched->line,
+        .text = is_known ? pg_rows_text(rows, 0, 0) : NULL,
+        .has_percent = has_percent,
+        .percent = has_percent ? pg_rows_number(rows, 0, 1) : 0,
+        .duration_ms = clock_monotonic_ms() - watcher->began_ms,
+        .waiting = watcher->blockers.waiting,
+    };
+    tell_in_time(watcher, event, &watcher->beat_ms, heartbeat_ms);
     return true;
 }
 
 /* Soon enough to see who is in the way before the lock is given up. */
 static int64_t
-first_look_ms(const struct config *config)
+first_look_ms(const struct watcher *watcher)
 {
-    int64_t lock_ms = config->ddl_lock_timeout_ms;
+    int64_t lock_ms = watcher->lock_timeout_ms;
+    int64_t long_ms = watcher->is_alert ? ALERT_MS : LONG_MS;
 
-    return lock_ms > 0 && lock_ms / 2 < LONG_MS ? lock_ms / 2 : LONG_MS;
+    return lock_ms > 0 && lock_ms / 2 < long_ms ? lock_ms / 2 : long_ms;
 }
 
 #define SQL_STATEMENT                                                                              \
@@ -230,10 +167,10 @@ look_for_statement(
     int64_t began_ms = clock_monotonic_ms() - pg_rows_number(rows, 0, 1);
     if (began_ms - watcher->began_ms > SAME_MS) {
         watcher->began_ms = began_ms;
-        watcher->next_ms = 0;
+        watcher->say_ms = 0;
         watcher->beat_ms = began_ms + watcher->config->heartbeat_ms;
     }
-    *is_found = clock_monotonic_ms() - watcher->began_ms >= first_look_ms(watcher->config);
+    *is_found = clock_monotonic_ms() - watcher->began_ms >= first_look_ms(watcher);
     return true;
 }
 
@@ -242,17 +179,28 @@ look(struct watcher *watcher, struct error *err)
 {
     struct watched watched = {0};
     bool is_found = false;
-    bool is_blocked = false;
 
-    if (!open_connection(watcher, err))
-        return false;
-    if (!look_for_statement(watcher, &watched, &is_found, err))
+    if (!open_connection(watcher, err) || !look_for_statement(watcher, &watched, &is_found, err))
         return false;
     if (!is_found)
         return true;
-    if (!look_for_blockers(watcher, &watched, &is_blocked, err))
+
+    struct blockers seen = {0};
+    if (!blockers_look(watcher->db, pg_backend_pid(watcher->watched_db), &seen, err)) {
+        blockers_done(&seen);
         return false;
-    return is_blocked || say_progress(watcher, &watched, err);
+    }
+    if (seen.text == NULL) {
+        /* Those that were in the way may be asked for a moment later. */
+        watcher->blockers.waiting = seen.waiting;
+        blockers_done(&seen);
+        return say_progress(watcher, &watched, err);
+    }
+    blockers_done(&watcher->blockers);
+    watcher->blockers = seen;
+    watcher->blocked_ms = clock_monotonic_ms();
+    tell_in_time(watcher, describe_blocked(watcher, &watched), &watcher->say_ms, SAY_AGAIN_MS);
+    return true;
 }
 
 void
@@ -260,18 +208,51 @@ watcher_look(void *context, int64_t waited_ms)
 {
     struct watcher *watcher = context;
     struct error err = ERROR_INIT;
+    int64_t now_ms = clock_monotonic_ms();
 
-    if (!watcher->is_given_up && waited_ms >= first_look_ms(watcher->config) &&
-        !look(watcher, &err))
+    if (waited_ms < first_look_ms(watcher) || now_ms < watcher->look_ms ||
+        now_ms < watcher->open_ms)
+        return;
+    if (!look(watcher, &err))
         give_up(watcher, &err);
+    now_ms = clock_monotonic_ms();
+    bool is_rare = waited_ms > RARELY_FROM_MS && now_ms - watcher->blocked_ms > REMEMBERED_MS;
+    watcher->look_ms = now_ms + (watcher->is_alert ? ALERT_OFTEN_MS
+                                    : is_rare      ? RARELY_MS
+                                                   : OFTEN_MS);
+}
+
+static bool
+is_remembered(const struct watcher *watcher)
+{
+    return watcher->blockers.text != NULL &&
+           clock_monotonic_ms() - watcher->blocked_ms < REMEMBERED_MS;
 }
 
 void
 watcher_explain(const struct watcher *watcher, struct error *err)
 {
-    bool is_seen =
-        watcher->blockers != NULL && clock_monotonic_ms() - watcher->blocked_ms < REMEMBERED_MS;
+    if (is_remembered(watcher) && error_is_sqlstate(err, "55P03"))
+        snprintf(err->detail, sizeof(err->detail), "It waited for %s", watcher->blockers.text);
+}
 
-    if (is_seen && error_is_sqlstate(err, "55P03"))
-        snprintf(err->detail, sizeof(err->detail), "It waited for %s", watcher->blockers);
+bool
+watcher_look_aside(struct watcher *watcher, const struct watched *watched, enum way *way)
+{
+    struct error err = ERROR_INIT;
+
+    if (!is_remembered(watcher) || watcher->blockers.key == NULL || watcher->db == NULL)
+        return false;
+    if (!blockers_look_aside(watcher->db, &watcher->blockers, way, &err)) {
+        give_up(watcher, &err);
+        return false;
+    }
+    watcher->blocked_ms = clock_monotonic_ms();
+    if (*way != WAY_HELD || watcher->blockers.text == NULL)
+        return true;
+    struct event event = describe_blocked(watcher, watched);
+    event.is_aside = true;
+    event.waiting = 0;
+    tell_in_time(watcher, event, &watcher->say_ms, SAY_AGAIN_MS);
+    return true;
 }

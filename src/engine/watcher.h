@@ -4,13 +4,14 @@
  * it waits for, whom it blocks in turn, and how far it is.
  *
  * It works on our thread, while the first connection waits: nothing is shared, so
- * nothing is locked. It never stops the run: each of its questions is answered
- * within a second or given up, and a failure is a warning, once.
+ * nothing is locked. It never stops the run: what is not answered within about a
+ * second is given up for a while, and a failure is a warning, once.
  */
 #ifndef ENGINE_WATCHER_H
 #define ENGINE_WATCHER_H
 
 #include "adapter/postgres.h"
+#include "engine/blockers.h"
 #include "engine/config.h"
 #include "engine/event.h"
 
@@ -27,13 +28,17 @@ struct watcher {
     /* Find the migration whose statement `query` begins; false when none is under way. */
     bool (*look_up)(void *context, const char *query, struct watched *watched);
     void *context;
-    struct pg *db; /* NULL: not opened yet */
-    bool is_given_up;
-    int64_t began_ms;   /* monotonic: of the statement that was looked at last */
-    int64_t next_ms;    /* monotonic: when its blockers are to be named again */
-    int64_t beat_ms;    /* monotonic: the next heartbeat */
-    char *blockers;     /* that were seen last, in words; NULL: none */
-    int64_t blocked_ms; /* monotonic: when that was */
+    int64_t lock_timeout_ms; /* of the migration that runs */
+    bool is_alert;           /* it lost a race before: look at once */
+    struct pg *db;           /* NULL: not opened yet, or given up */
+    int64_t open_ms;         /* monotonic: not before, after a failure */
+    bool is_failure_told;
+    int64_t began_ms;         /* monotonic: of the statement that was looked at last */
+    int64_t look_ms;          /* monotonic: the next look */
+    int64_t say_ms;           /* monotonic: when its blockers are to be named again */
+    int64_t beat_ms;          /* monotonic: the next heartbeat */
+    struct blockers blockers; /* that were seen last */
+    int64_t blocked_ms;       /* monotonic: when that was */
 };
 
 void watcher_done(struct watcher *watcher);
@@ -43,5 +48,11 @@ void watcher_look(void *context, int64_t waited_ms);
 
 /* Say who was in the way of a statement that lost a race for a lock, if that was seen. */
 void watcher_explain(const struct watcher *watcher, struct error *err);
+
+/*
+ * After a lost race, out of the queue, again and again: is the way free? Names those
+ * in it from time to time. False where that cannot be seen.
+ */
+bool watcher_look_aside(struct watcher *watcher, const struct watched *watched, enum way *way);
 
 #endif

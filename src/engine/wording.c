@@ -40,7 +40,6 @@ wording_severity(const struct event *event)
     switch (event->kind) {
     case EVENT_RUN_STARTED:
     case EVENT_VERSION_SET:
-    case EVENT_STATEMENT_RUNNING:
     case EVENT_VERSION_WAITING:
     case EVENT_VERSION_REACHED:
     case EVENT_SCHEMA_DROPPED:
@@ -59,6 +58,8 @@ wording_severity(const struct event *event)
         return LOG_WARNING;
     case EVENT_MIGRATION_FAILED:
         return LOG_ERROR;
+    case EVENT_STATEMENT_RUNNING:
+        return event->waiting > 0 ? LOG_WARNING : LOG_INFO;
     case EVENT_NOTICE:
         return strcmp(event->severity, "WARNING") == 0 ? LOG_WARNING : LOG_INFO;
     }
@@ -141,6 +142,14 @@ add_place(const struct event *event, struct text *message)
 }
 
 static void
+add_waiting(const struct event *event, struct text *message)
+{
+    if (event->waiting > 0)
+        text_printf(message, "; %zu session%s wait%s behind us", event->waiting,
+            event->waiting == 1 ? "" : "s", event->waiting == 1 ? "s" : "");
+}
+
+static void
 say_running(const struct event *event, struct text *message)
 {
     add_place(event, message);
@@ -150,18 +159,17 @@ say_running(const struct event *event, struct text *message)
         text_printf(message, ": %s", event->text);
     if (event->has_percent)
         text_printf(message, ", %" PRId64 " %%", event->percent);
+    add_waiting(event, message);
 }
 
 static void
 say_blocked(const struct event *event, struct text *message)
 {
     add_place(event, message);
-    text_puts(message, " waits for ");
+    text_puts(message, event->is_aside ? " stands aside, after " : " waits for ");
     wording_duration(event->duration_ms, message);
-    text_printf(message, " for %s", event->text);
-    if (event->waiting > 0)
-        text_printf(message, "; %zu session%s wait%s behind us", event->waiting,
-            event->waiting == 1 ? "" : "s", event->waiting == 1 ? "s" : "");
+    text_printf(message, event->is_aside ? ", until it can have %s" : " for %s", event->text);
+    add_waiting(event, message);
 }
 
 static void
@@ -177,9 +185,14 @@ say_retried(const struct event *event, struct text *message)
     text_printf(message, "%s: %s", event->migration, why);
     if (err->line > 0)
         text_printf(message, " at line %zu", err->line);
-    text_printf(message, " (%s), rolled back so that the application goes on; try %zu in ",
+    text_printf(message, " (%s), rolled back so that the application goes on; try %zu ",
         err->sqlstate, event->attempt);
-    wording_duration(event->duration_ms, message);
+    if (event->is_aside) {
+        text_puts(message, "when the way is free");
+    } else {
+        text_puts(message, "in ");
+        wording_duration(event->duration_ms, message);
+    }
     text_puts(message, " (");
     wording_duration(event->left_ms, message);
     text_puts(message, " left)");
@@ -324,15 +337,18 @@ wording_fields(const struct event *event)
         if (event->line > 0)
             json_put_number(fields, "line", (int64_t)event->line);
         json_put_number(fields, "duration_ms", event->duration_ms);
-        json_put_string(
-            fields, event->kind == EVENT_MIGRATION_BLOCKED ? "blockers" : "phase", event->text);
-        if (event->kind == EVENT_MIGRATION_BLOCKED)
-            json_put_number(fields, "waiting", (int64_t)event->waiting);
+        if (event->kind == EVENT_STATEMENT_RUNNING)
+            json_put_string(fields, "phase", event->text);
+        json_put_string(fields, "lock", event->lock);
+        if (event->blockers != NULL)
+            json_object_set_new(fields, "blockers", json_deep_copy(event->blockers));
+        json_put_number(fields, "waiting", (int64_t)event->waiting);
         if (event->has_percent)
             json_put_number(fields, "percent", event->percent);
     }
     if (event->kind == EVENT_MIGRATION_RETRIED) {
-        json_put_number(fields, "wait_ms", event->duration_ms);
+        if (!event->is_aside)
+            json_put_number(fields, "wait_ms", event->duration_ms);
         json_put_number(fields, "try", (int64_t)event->attempt);
     }
     if (event->left_ms > 0)

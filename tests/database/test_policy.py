@@ -2,6 +2,7 @@
 """What an option decides: late files, edited files, a newer database, time limits, directives."""
 
 import re
+import threading
 import time
 
 from database.case import DatabaseCase
@@ -316,7 +317,7 @@ class LostRace(DatabaseCase):
     }
     RETRIED = re.compile(
         r"<time> WARN  2_u: no lock in time at line 2 \(55P03\), rolled back so that the "
-        r"application goes on; try \d+ in <duration> \(<duration> left\)")
+        r"application goes on; try \d+ (?:in <duration>|when the way is free) \(<duration> left\)")
 
     def setUp(self):
         super().setUp()
@@ -325,10 +326,16 @@ class LostRace(DatabaseCase):
     def hold(self):
         return self.session("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE;")
 
+    @staticmethod
+    def release(holder):
+        holder.stdin.write("COMMIT;\n")
+        holder.stdin.flush()
+
     def assert_log(self, result, expected, stream="stdout", status=None):
         """What the watcher adds, on a slow machine, does not count here."""
         kept = [line for line in result.stdout.splitlines(keepends=True)
-                if " waits for " not in line and "detail: It waited for " not in line]
+                if " waits for " not in line and " stands aside" not in line
+                and "detail: It waited for " not in line]
         shown = type(result)(result.status, "".join(kept), result.stderr)
         super().assert_log(shown, expected, stream, status)
 
@@ -344,14 +351,15 @@ class LostRace(DatabaseCase):
         lines = self.normalise(result.stdout).splitlines()
         retried = [line for line in lines if self.RETRIED.fullmatch(line)]
         self.assertGreaterEqual(len(retried), 1, result.stdout)
-        tries = re.findall(r"; try (\d+) in", result.stdout)
+        tries = re.findall(r"; try (\d+) ", result.stdout)
         self.assertEqual([str(n) for n in range(2, len(tries) + 2)], tries)
         self.assertEqual([
             "<time> INFO  2 of 3 migrations pending on <database> at 127.0.0.1: 1 -> 3",
             "<time> INFO  2_u applied in <duration> (2 statements); current version is 2",
             "<time> INFO  3_v applied in <duration> (1 statement); current version is 3",
             "<time> INFO  succeeded! 2 migrations applied in <duration>; 1 -> 3",
-        ], [line for line in lines if line not in retried and " waits for " not in line])
+        ], [line for line in lines if line not in retried and " waits for " not in line
+            and " stands aside" not in line])
         self.assertEqual(0, result.status)
         self.assertEqual("t u v", self.tables())
         self.assertEqual(["1|1_t|up|applied", "2|2_u|up|applied", "3|3_v|up|applied"],
@@ -399,7 +407,7 @@ class LostRace(DatabaseCase):
         holder.stdin.flush()
         result = self.finish(process)
         self.assert_good(result)
-        self.assertIn("; try 2 in ", result.stdout)
+        self.assertIn("; try 2 ", result.stdout)
         self.assertEqual("2", self.psql("SELECT count(*) FROM u"))
 
     def test_a_wrapped_file_is_tried_again_too(self):
@@ -424,9 +432,82 @@ class LostRace(DatabaseCase):
         holder.stdin.flush()
         result = self.finish(process)
         self.assert_good(result)
-        self.assertIn("; try 2 in ", result.stdout)
+        self.assertIn("; try 2 ", result.stdout)
         self.assertEqual("t u v", self.tables())
         self.assertEqual("3|f", self.version())
+
+    def test_what_was_sent_ahead_is_sent_again(self):
+        holder = self.hold()
+        files = {**{f"{n}_u.up.sql": f"CREATE TABLE u{n} (n int);\nINSERT INTO u{n} VALUES ({n});\n"
+                    for n in range(2, 12)},
+                 "1_t.up.sql": self.FILES["1_t.up.sql"],
+                 "5_u.up.sql": "CREATE TABLE u5 (n int);\nINSERT INTO u5 VALUES (5);\n"
+                               "ALTER TABLE t ADD a int;\n"}
+        process = self.start_up(files, "--ddl-lock-timeout", "300ms")
+        self.wait_for_statement("ALTER TABLE t ADD a int")
+        time.sleep(1)
+        self.assertEqual("4|f", self.version(), "those before it are kept")
+        self.assertEqual("t u2 u3 u4", self.tables())
+        self.release(holder)
+        self.assert_good(self.finish(process))
+        self.assertEqual(["1|1_t|up|applied", *(f"{n}|{n}_u|up|applied" for n in range(2, 12))],
+                         self.history())
+        for n in range(2, 12):
+            self.assertEqual(str(n), self.psql(f"SELECT * FROM u{n}"))
+
+    def test_one_stall_is_enough_while_the_same_transaction_is_in_the_way(self):
+        holder = self.hold()
+        process = self.start_up(self.FILES, "--ddl-lock-timeout", "400ms")
+        self.wait_for_statement("ALTER TABLE t ADD COLUMN a int")
+        time.sleep(5)
+        self.assertEqual("0", self.psql("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        self.release(holder)
+        released = time.monotonic()
+        result = self.finish(process)
+        self.assertLess(time.monotonic() - released, 5)
+        self.assert_good(result)
+        self.assertEqual(1, result.stdout.count("rolled back so that the application goes on; try"
+                                                " 2 when the way is free ("), result.stdout)
+        self.assertNotIn("; try 3", result.stdout)
+
+    def test_a_lock_that_changes_hands_is_got_by_the_queue(self):
+        """Transactions that overlap leave no gap: standing aside would last for ever."""
+        stop = threading.Event()
+
+        def hold_in_turns(offset_s):
+            time.sleep(offset_s)
+            while not stop.is_set():
+                self.psql("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE; SELECT pg_sleep(0.8); COMMIT;")
+
+        holders = [threading.Thread(target=hold_in_turns, args=(n * 0.4,)) for n in range(3)]
+        for holder in holders:
+            holder.start()
+        time.sleep(1)
+        try:
+            result = self.up(self.FILES, "--ddl-lock-timeout", "600ms", "--retry-for", "40s")
+        finally:
+            stop.set()
+            for holder in holders:
+                holder.join()
+        self.assert_good(result)
+
+    def test_vacuum_full_does_not_stall_either(self):
+        holder = self.hold()
+        files = {**self.FILES, "2_u.up.sql": "VACUUM FULL t;"}
+        process = self.start_up(files, "--ddl-lock-timeout", "300ms")
+        self.wait_for_statement("VACUUM FULL t")
+        self.wait_until("SELECT count(*) = 0 FROM pg_locks WHERE NOT granted")
+        self.release(holder)
+        result = self.finish(process)
+        self.assert_good(result)
+        self.assertIn("2_u: no lock in time at line 1 (55P03)", result.stdout)
+
+    def test_a_file_outside_a_transaction_keeps_the_limit_that_it_set(self):
+        text = ("-- pgstride: no-transaction\nSET lock_timeout = '7s';\n"
+                "CREATE INDEX CONCURRENTLY i ON t ((1));\n"
+                "CREATE TABLE seen AS SELECT current_setting('lock_timeout') AS l;\n")
+        self.assert_good(self.up({**self.FILES, "2_u.up.sql": text}))
+        self.assertEqual("7s", self.psql("TABLE seen"))
 
     def test_a_deadlock_is_tried_again(self):
         self.psql("CREATE TABLE other ()")

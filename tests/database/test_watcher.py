@@ -102,7 +102,12 @@ class Watcher(DatabaseCase):
             ("migration.blocked", "WARNING", "1_t", 2, 0),
             (event["event"], event["severity"], event["migration"], event["line"],
              event["waiting"]))
-        self.assertRegex(event["blockers"], r"\AAccessExclusiveLock on t: pid \d+")
+        self.assertEqual("AccessExclusiveLock on t", event["lock"])
+        blocker, = event["blockers"]
+        self.assertIsInstance(blocker.pop("pid"), int)
+        self.assertIsInstance(blocker.pop("transaction_s"), int)
+        self.assertEqual({"application": "psql", "user": "postgres", "state": "idle in transaction",
+                          "query": "SELECT ?, ? FROM t;"}, blocker)
 
     def test_without_a_second_connection_the_run_goes_on(self):
         self.psql(f"CREATE ROLE lonely_{self.dbname} LOGIN CONNECTION LIMIT 1 PASSWORD 'p'")

@@ -270,6 +270,20 @@ a_retry_says_why_and_when(UNUSED void **state)
         {{.kind = EVENT_MIGRATION_RETRIED,
              .migration = "2_b",
              .version = 2,
+             .error = &LOCK_ERROR,
+             .duration_ms = 1300,
+             .left_ms = 291000,
+             .attempt = 2,
+             .is_aside = true},
+            "2_b: no lock in time at line 3 (55P03), rolled back so that the application goes on; "
+            "try 2 when the way is free (4 min 51 s left)",
+            "{\"migration\":\"2_b\",\"version\":2,\"try\":2,\"left_ms\":291000,"
+            "\"error\":{\"message\":\"canceling statement due to lock timeout\","
+            "\"sqlstate\":\"55P03\",\"file\":\"2_b.up.sql\",\"line\":3,\"column\":1,"
+            "\"source\":\"ALTER TABLE t\",\"statement\":2}}"},
+        {{.kind = EVENT_MIGRATION_RETRIED,
+             .migration = "2_b",
+             .version = 2,
              .error = &DEADLOCK_ERROR,
              .duration_ms = 50,
              .left_ms = 999,
