@@ -38,27 +38,26 @@ mask_words_of_url(char *text, const char *url)
     }
 }
 
+/* Its lines as one. */
 static void
-make_printable(char *text)
+make_printable(char *text, struct text *shown)
 {
-    size_t size = strlen(text);
-
-    for (size_t bad = utf8_valid(text, size); bad < size; bad += utf8_valid(text + bad, size - bad))
-        text[bad] = '?';
     for (char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7F)
+        if (utf8_is_acting(c, 1))
             *c = ' ';
     }
+    text_add_shown(shown, text, strlen(text));
 }
 
 char *
 http_quote(const struct http_answer *answer, const char *url)
 {
     AUTO_STRING char *body = memory_string(answer->body);
-    const char *start = body;
+    AUTO_TEXT shown = TEXT_INIT;
 
     mask_words_of_url(body, url);
-    make_printable(body);
+    make_printable(body, &shown);
+    const char *start = text_string(&shown);
     while (*start == ' ')
         start++;
 

@@ -8,12 +8,49 @@
 #include "base/secret.h"
 #include "base/text.h"
 
+/* The code of a character of two or three bytes. */
+static unsigned
+code_of(const char *c, size_t length)
+{
+    unsigned code = (unsigned char)c[0] & (length == 1 ? 0x7Fu : length == 2 ? 0x1Fu : 0x0Fu);
+
+    for (size_t i = 1; i < length; i++)
+        code = code << 6 | ((unsigned char)c[i] & 0x3Fu);
+    return code;
+}
+
+/*
+ * What acts where it is shown, in JSON's own words. jansson does so for what
+ * JSON does not allow, but a terminal, and who splits a log into lines, heed
+ * U+009B and U+2028 as well. They stand in strings alone.
+ */
+static char *
+escape_acting(const char *dump)
+{
+    AUTO_TEXT escaped = TEXT_INIT;
+
+    while (*dump != '\0') {
+        size_t plain = strcspn(dump, "\x7F\xC2\xD8\xE2"); /* as each of them begins */
+        size_t length = 1;
+        text_add(&escaped, dump, plain);
+        dump += plain;
+        while (*dump != '\0' && ((unsigned char)dump[length] & 0xC0) == 0x80)
+            length++;
+        if (*dump != '\0' && utf8_is_acting(dump, length))
+            text_printf(&escaped, "\\u%04x", code_of(dump, length));
+        else if (*dump != '\0')
+            text_add(&escaped, dump, length);
+        dump += *dump != '\0' ? length : 0;
+    }
+    return text_take(&escaped);
+}
+
 char *
 json_to_string(const json_t *value)
 {
-    char *dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    AUTO_STRING char *dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
-    return dump != NULL ? dump : memory_string("null");
+    return dump != NULL ? escape_acting(dump) : memory_string("null");
 }
 
 void

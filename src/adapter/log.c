@@ -91,14 +91,15 @@ cut(const char *message, size_t most_bytes)
 static void
 add_text_message(struct text *line, const char *message)
 {
-    for (const char *at = message; *at != '\0' && line->size_bytes < LINE_BYTES; at++) {
-        unsigned char byte = (unsigned char)*at;
-        if (byte == '\n')
+    for (const char *at = message; *at != '\0' && line->size_bytes < LINE_BYTES;) {
+        size_t size = strcspn(at, "\n\t\r");
+        text_add_shown(line, at, size);
+        at += size;
+        if (*at == '\n')
             text_printf(line, "\n%*s", INDENT, "");
-        else if (byte == '\t')
+        else if (*at == '\t')
             text_puts(line, " ");
-        else if (byte != '\r')
-            text_add(line, byte < 0x20 || byte == 0x7F ? "?" : at, 1);
+        at += *at != '\0';
     }
 }
 

@@ -8,6 +8,7 @@
 #include "adapter/postgres_internal.h"
 #include "adapter/signals.h"
 #include "base/memory.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 void
@@ -41,8 +42,7 @@ copy_field(const PGresult *result, int field, char *into, size_t size)
 {
     const char *value = PQresultErrorField(result, field);
 
-    snprintf(into, size, "%s", value != NULL ? value : "");
-    text_mend_utf8(into);
+    secret_copy(value != NULL ? value : "", into, size);
 }
 
 bool
@@ -60,6 +60,7 @@ pg_fail_lost(const PGconn *connection, struct error *err)
         }
         at += size + (at[size] == '\n');
     }
+    secret_hide(&message);
     return error_set(err, ERROR_CONNECTION, "the connection to the database was lost: %s",
         message.size_bytes > 0 ? text_string(&message) : "no reason given");
 }
@@ -77,7 +78,8 @@ pg_fail_result(struct pg *pg, const PGresult *result, struct error *err)
     if (message == NULL || PQstatus(pg->connection) == CONNECTION_BAD)
         return pg_fail_lost(pg->connection, err);
     pg->is_interrupted = pg->stop_until_ms != 0;
-    error_set(err, is_fatal ? ERROR_CONNECTION : ERROR_DATABASE, "%s", message);
+    error_set(err, is_fatal ? ERROR_CONNECTION : ERROR_DATABASE, "?");
+    secret_copy(message, err->message, sizeof(err->message));
     copy_field(result, PG_DIAG_SQLSTATE, err->sqlstate, sizeof(err->sqlstate));
     copy_field(result, PG_DIAG_MESSAGE_DETAIL, err->detail, sizeof(err->detail));
     copy_field(result, PG_DIAG_MESSAGE_HINT, err->hint, sizeof(err->hint));

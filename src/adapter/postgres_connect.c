@@ -71,23 +71,41 @@ pg_effective_value(const char *conninfo, const char *name)
     return NULL;
 }
 
+/* A copy, before a cut could leave the half of a secret; of `other` where there is none. */
+static char *
+without_secrets(const char *string, const char *other)
+{
+    AUTO_TEXT hidden = TEXT_INIT;
+
+    if (string == NULL && other == NULL)
+        return NULL;
+    text_puts(&hidden, string != NULL ? string : other);
+    secret_hide(&hidden);
+    return text_take(&hidden);
+}
+
 static void
 forward_notice(void *context, const PGresult *result)
 {
     const struct pg *pg = context;
+    AUTO_STRING char *message = without_secrets(
+        PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), PQresultErrorMessage(result));
+    AUTO_STRING char *detail =
+        without_secrets(PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL), NULL);
+    AUTO_STRING char *hint =
+        without_secrets(PQresultErrorField(result, PG_DIAG_MESSAGE_HINT), NULL);
+    AUTO_STRING char *where = without_secrets(PQresultErrorField(result, PG_DIAG_CONTEXT), NULL);
     struct pg_notice notice = {
         .severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED),
-        .message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY),
+        .message = message,
         .sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE),
-        .detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL),
-        .hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT),
-        .context = PQresultErrorField(result, PG_DIAG_CONTEXT),
+        .detail = detail,
+        .hint = hint,
+        .context = where,
     };
 
     if (notice.severity == NULL)
         notice.severity = "NOTICE";
-    if (notice.message == NULL)
-        notice.message = PQresultErrorMessage(result);
     if (pg->on_notice != NULL)
         pg->on_notice(&notice, pg->notice_context);
 }
@@ -260,15 +278,15 @@ read_connection_error(const char *message, struct error *err)
     text_mend_utf8(err->message);
 }
 
-/* A server may quote the token, of which half would be left where the message is cut. */
+/* A server may quote the password, or a token, of which half would be left where the message is
+ * cut. */
 static void
 read_failure(const struct pg *pg, struct error *err)
 {
     AUTO_TEXT message = TEXT_INIT;
 
     text_puts(&message, PQerrorMessage(pg->connection));
-    if (pg->has_token)
-        secret_hide(&message);
+    secret_hide(&message);
     read_connection_error(text_string(&message), err);
 }
 
@@ -376,7 +394,6 @@ pg_connect_start(const struct pg_target *target)
 
     opened->on_notice = target->on_notice;
     opened->notice_context = target->notice_context;
-    opened->has_token = target->password != NULL;
     opened->connection = start_connecting(target);
     if (opened->connection == NULL)
         memory_resize(NULL, SIZE_MAX / 2); /* out of memory: says so and exits */

@@ -13,7 +13,6 @@ struct pg {
     PGconn *connection;
     pg_notice_handler *on_notice;
     void *notice_context;
-    bool has_token; /* for a password: what the server says of it is hidden before it is cut */
     pg_idle_handler *on_idle; /* NULL: none */
     void *idle_context;
     int64_t idle_every_ms;

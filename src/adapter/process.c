@@ -4,9 +4,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "adapter/signals.h"
+
+void
+process_protect(void)
+{
+    prctl(PR_SET_DUMPABLE, 0);
+}
 
 bool
 process_become(char *const argv[], struct error *err)

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Process: become another program.
+ * Process: keep it to itself, and become another program.
  */
 #ifndef ADAPTER_PROCESS_H
 #define ADAPTER_PROCESS_H
 
 #include "base/error.h"
+
+/*
+ * It holds passwords: leave no core dump, and let no other process of the same
+ * user read its memory and environment. The program that it becomes is as any.
+ */
+void process_protect(void);
 
 /*
  * Replace this process by the program `argv`, which ends with NULL, found by PATH;

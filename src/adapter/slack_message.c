@@ -53,7 +53,7 @@ dress_character(const char *c, size_t length, enum dress dress, char out[static 
         dressed = "&gt;";
     else if (*c == '`' && dress != DRESS_LINE)
         dressed = "\u02CB";
-    else if (((unsigned char)*c < ' ' || *c == 0x7F) && !is_kept)
+    else if (utf8_is_acting(c, length) && !is_kept)
         dressed = " ";
 
     if (dressed == NULL)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "base/text.h"
 
 bool
@@ -77,6 +78,36 @@ count_lines(const char *text, size_t offset)
     return lines;
 }
 
+/* The line with a caret below its byte `at`, without secrets. */
+static void
+show_line(struct error *err, const char *line, size_t size, size_t at)
+{
+    enum { SHOWN_BYTES = 160, BEFORE_CARET_BYTES = 100 };
+    AUTO_TEXT before = TEXT_INIT;
+    AUTO_TEXT whole = TEXT_INIT;
+
+    text_add(&before, line, at);
+    text_add(&whole, line, size);
+    secret_hide(&before);
+    secret_hide(&whole); /* a whole one, before the line is cut */
+    size_t caret = before.size_bytes < whole.size_bytes ? before.size_bytes : whole.size_bytes;
+    caret = utf8_align(whole.data, caret);
+
+    /* Keep the caret inside what is shown of a long line. */
+    size_t from =
+        caret > BEFORE_CARET_BYTES ? utf8_align(whole.data, caret - BEFORE_CARET_BYTES) : 0;
+    size_t shown = whole.size_bytes - from;
+    if (shown > SHOWN_BYTES)
+        shown = utf8_align(whole.data, from + SHOWN_BYTES) - from;
+    memcpy(err->source, whole.data + from, shown);
+    err->source[shown] = '\0';
+    for (size_t i = 0; i < shown; i++) {
+        if ((unsigned char)err->source[i] < 0x20)
+            err->source[i] = ' ';
+    }
+    err->caret = utf8_count(whole.data + from, caret - from) + 1;
+}
+
 void
 error_show_source(struct error *err, const char *text, size_t size, size_t offset)
 {
@@ -90,24 +121,7 @@ error_show_source(struct error *err, const char *text, size_t size, size_t offse
 
     err->line = count_lines(text, offset);
     err->column = utf8_count(text + start, offset - start) + 1;
-
-    /* Keep the caret inside what is shown of a long line. */
-    enum { SHOWN_BYTES = 160, BEFORE_CARET_BYTES = 100 };
-    size_t from = start;
-    if (offset - start > BEFORE_CARET_BYTES)
-        from = utf8_align(text, offset - BEFORE_CARET_BYTES);
-    if (from < start)
-        from = start;
-    size_t shown = end - from;
-    if (shown > SHOWN_BYTES)
-        shown = utf8_align(text, from + SHOWN_BYTES) - from;
-    memcpy(err->source, text + from, shown);
-    err->source[shown] = '\0';
-    for (size_t i = 0; i < shown; i++) {
-        if ((unsigned char)err->source[i] < 0x20)
-            err->source[i] = ' ';
-    }
-    err->caret = utf8_count(text + from, offset - from) + 1;
+    show_line(err, text + start, end - start, offset - start);
 }
 
 bool

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/secret.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 
-enum { SHORTEST_BYTES = 4 };
+enum { SHORTEST_BYTES = 4, MOST = 4096 };
 
 static struct {
     char **values;
@@ -17,7 +18,7 @@ static struct {
 void
 secret_add(const char *value)
 {
-    if (value == NULL || strlen(value) < SHORTEST_BYTES)
+    if (value == NULL || strlen(value) < SHORTEST_BYTES || secrets.count == MOST)
         return;
     for (size_t i = 0; i < secrets.count; i++) {
         if (strcmp(secrets.values[i], value) == 0)
@@ -60,6 +61,17 @@ secret_hide(struct text *text)
 {
     for (size_t i = 0; i < secrets.count; i++)
         hide_one(text, secrets.values[i]);
+}
+
+void
+secret_copy(const char *string, char *into, size_t size_bytes)
+{
+    AUTO_TEXT hidden = TEXT_INIT;
+
+    text_puts(&hidden, string);
+    secret_hide(&hidden);
+    snprintf(into, size_bytes, "%s", text_string(&hidden));
+    text_mend_utf8(into);
 }
 
 void

@@ -188,3 +188,36 @@ utf8_valid(const char *bytes, size_t size)
     }
     return offset;
 }
+
+bool
+utf8_is_acting(const char *c, size_t length)
+{
+    static const char *const OTHERS[] = {
+        "\u061C", "\u200E", "\u200F",                     /* a direction's mark */
+        "\u2028", "\u2029",                               /* a line, a paragraph */
+        "\u202A", "\u202B", "\u202C", "\u202D", "\u202E", /* a direction */
+        "\u2066", "\u2067", "\u2068", "\u2069",           /* and its isolation */
+    };
+    unsigned char first = (unsigned char)c[0];
+
+    if (length == 1)
+        return first < 0x20 || first == 0x7F;
+    if (length == 2 && first == 0xC2 && (unsigned char)c[1] < 0xA0)
+        return true; /* C1: U+009B begins an escape sequence as ESC [ does */
+    for (size_t i = 0; i < ARRAY_LENGTH(OTHERS); i++) {
+        if (strlen(OTHERS[i]) == length && memcmp(OTHERS[i], c, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+void
+text_add_shown(struct text *text, const char *bytes, size_t size_bytes)
+{
+    for (size_t at = 0; at < size_bytes;) {
+        size_t length = utf8_length((const unsigned char *)bytes + at, size_bytes - at);
+        bool is_plain = length > 0 && !utf8_is_acting(bytes + at, length);
+        text_add(text, is_plain ? bytes + at : "?", is_plain ? length : 1);
+        at += length > 0 ? length : 1;
+    }
+}

@@ -39,6 +39,15 @@ char *text_take(struct text *text);
  */
 void text_mend_utf8(char *string);
 
+/*
+ * Does the character at `c`, `length` bytes of UTF-8, act where it is shown, rather than stand
+ * there: a control character, a separator of lines, one that turns the direction of writing?
+ */
+bool utf8_is_acting(const char *c, size_t length);
+
+/* Add `bytes` as they may be shown: what acts, and what is no UTF-8, becomes '?'. */
+void text_add_shown(struct text *text, const char *bytes, size_t size_bytes);
+
 /* How many characters `size` bytes of UTF-8 hold. */
 size_t utf8_count(const char *bytes, size_t size);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "adapter/process.h"
 #include "adapter/signals.h"
 #include "base/memory.h"
 #include "base/secret.h"
@@ -187,10 +188,12 @@ cli_run(int argc, char *argv[], char *environment[])
     AUTO_JSON json_t *labels = json_object();
     struct error err = ERROR_INIT;
 
+    process_protect();
     signals_install();
     platform_detect(&platform);
     options_default(&config);
     bool is_read = options_read(argc, argv, environment, &config, &line, &err);
+    options_hide(argc, argv);
     is_read = is_read && read_method(&config, &line, &err);
     read_help(&config, &line);
     const struct command *command = command_find(line.command);

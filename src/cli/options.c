@@ -355,6 +355,21 @@ options_read(int argc,
     return false;
 }
 
+void
+options_hide(int argc, char *argv[])
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const char *name = flag_name(argv[i]);
+        size_t size = strcspn(name, "=");
+        const struct option *option = is_flag(argv[i]) ? option_find_any(name, size) : NULL;
+        bool is_next = is_flag(argv[i]) && takes_next(argv[i]);
+        char *value = is_next ? argv[i + 1] : strchr(argv[i], '=');
+        if (option != NULL && option->type == OPTION_SECRET && value != NULL)
+            memset(value + !is_next, '\0', strlen(value + !is_next));
+        i += is_next;
+    }
+}
+
 static void
 describe_option(const struct option *option, struct text *help)
 {

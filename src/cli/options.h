@@ -21,6 +21,9 @@ struct command_line {
 /* Every option at its default. */
 void options_default(struct config *config);
 
+/* Wipe the secrets among the arguments, which every user of the machine can list. */
+void options_hide(int argc, char *argv[]);
+
 /*
  * Read the environment (a vector as `environ`), then the arguments over it.
  * Options stand before or after the command, with one dash or two.

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/secret.h"
+#include "base/text.h"
+#include "command/answer.h"
 #include "command/command.h"
 #include "command/goal.h"
 #include "command/narrator.h"
@@ -69,8 +72,7 @@ print_json(const struct preview *preview)
     json_object_set_new(
         answer, "to", version_or_null(preview->plan->has_wanted, preview->plan->wanted));
     json_object_set_new(answer, "steps", steps);
-    AUTO_STRING char *text = json_to_string(answer);
-    puts(text);
+    answer_print_json(answer);
 }
 
 /* The first line of a statement, for a terminal. */
@@ -83,11 +85,16 @@ print_statement(const struct preview_step *step, size_t index)
 
     while (size < statement->size_bytes && strchr("\r\n", sql[size]) == NULL)
         size++;
-    size_t shown = utf8_offset(sql, size, SHOWN_CHARACTERS);
+    AUTO_TEXT line = TEXT_INIT;
+    text_add(&line, sql, size);
+    secret_hide(&line); /* before a cut could leave the half of one */
+    for (char *c = line.data; c != NULL && (c = strchr(c, '\t')) != NULL;)
+        *c = ' ';
+    size_t shown = utf8_offset(text_string(&line), line.size_bytes, SHOWN_CHARACTERS);
+    AUTO_STRING char *cut = memory_copy(text_string(&line), shown);
     printf("%6zu  ", statement->line);
-    for (size_t i = 0; i < shown; i++)
-        putchar((unsigned char)sql[i] < 0x20 || sql[i] == 0x7F ? ' ' : sql[i]);
-    puts(shown < statement->size_bytes ? " …" : "");
+    answer_print(cut);
+    puts(shown < line.size_bytes || size < statement->size_bytes ? " …" : "");
 }
 
 static void
@@ -97,10 +104,11 @@ print_step(const struct preview *preview, size_t index)
     const struct preview_step *read = &preview->steps[index];
     const char *why = preview_why_alone(preview, index);
 
+    answer_print(step_file(step)->name);
     if (why == NULL)
-        printf("%s, in a transaction", step_file(step)->name);
+        printf(", in a transaction");
     else
-        printf("%s, outside a transaction: %s", step_file(step)->name, why);
+        printf(", outside a transaction: %s", why);
     if (step->is_late)
         printf("; late, so the version stays");
     if (step->is_resumed)

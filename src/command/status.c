@@ -56,8 +56,7 @@ print_json(const struct state *state)
     json_put_boolean(answer, "dirty", history->is_dirty);
     json_put_number(answer, "pending", (int64_t)state->pending);
     json_object_set_new(answer, "migrations", rows);
-    AUTO_STRING char *text = json_to_string(answer);
-    puts(text);
+    answer_print_json(answer);
 }
 
 static void

@@ -84,8 +84,7 @@ print_json(const struct verification *verification, const struct state *state)
     json_put_number(answer, "failures", (int64_t)verification->failures);
     json_put_number(answer, "warnings", (int64_t)(verification->count - verification->failures));
     json_object_set_new(answer, "findings", findings);
-    AUTO_STRING char *text = json_to_string(answer);
-    puts(text);
+    answer_print_json(answer);
 }
 
 /* Against a folder that has no order the database cannot be held. */

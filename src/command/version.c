@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "command/answer.h"
 #include "command/command.h"
 #include "command/narrator.h"
 #include "engine/state.h"
@@ -16,8 +17,7 @@ print_json(const struct history *history)
     json_object_set_new(
         answer, "version", history->has_version ? json_integer(history->version) : json_null());
     json_put_boolean(answer, "dirty", history->is_dirty);
-    AUTO_STRING char *text = json_to_string(answer);
-    puts(text);
+    answer_print_json(answer);
 }
 
 bool

@@ -271,7 +271,8 @@ run_error_json(const struct error *failure)
         json_put_number(json, "line", (int64_t)failure->line);
     if (failure->statement > 0)
         json_put_number(json, "statement", (int64_t)failure->statement);
-    return json_to_string(json);
+    AUTO_JSON json_t *hidden = json_hide_secrets(json);
+    return json_to_string(hidden);
 }
 
 #define SQL_RECORD_FAILURE                                                                         \

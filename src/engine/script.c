@@ -9,6 +9,7 @@
 #include "adapter/lexer.h"
 #include "base/memory.h"
 #include "engine/directive.h"
+#include "engine/passwords.h"
 
 void
 script_done(struct script *script)
@@ -49,7 +50,7 @@ skip_space(const char *at, const char *end)
         if (strchr(" \t\n\r\f\v", *at) != NULL)
             at++;
         else if (end - at >= 2 && memcmp(at, "--", 2) == 0)
-            at += strcspn(at, "\n");
+            at += strcspn(at, "\r\n"); /* as in psql's lexer */
         else if (end - at >= 2 && memcmp(at, "/*", 2) == 0)
             at = skip_comment(at, end);
         else
@@ -432,6 +433,7 @@ script_parse(
     AUTO_SCRIPT parsed = {0};
     struct directives directives = DIRECTIVES_INIT;
 
+    passwords_remember(text, size_bytes); /* before an error can show the first line */
     if (!directives_read(file, text, size_bytes, &directives, err))
         return false;
     if (!split(&reading, &parsed, err))

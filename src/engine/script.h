@@ -67,7 +67,8 @@ void script_done(struct script *script);
 #define AUTO_SCRIPT __attribute__((cleanup(script_done))) struct script
 
 /*
- * Split `text` (valid UTF-8, no NUL). `file` is named in errors.
+ * Split `text` (valid UTF-8, no NUL). `file` is named in errors. The passwords
+ * in it are remembered as secrets.
  *
  * Errors   ERROR_INPUT with its place: an unterminated quote or comment (where
  *          it opened), a backslash command, a BEGIN that is never closed, an

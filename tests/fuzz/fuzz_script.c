@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "engine/script.h"
 
@@ -146,6 +147,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
         return 0; /* not what script_parse takes */
     if (!script_parse("1_fuzz.up.sql", text, size_bytes, &script, &err)) {
         check_refusal(&err, &script, text, size_bytes);
+        secret_forget_all();
         return 0;
     }
     MUST_HOLD(err.kind == ERROR_NONE);
@@ -153,5 +155,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     check_mode(&script);
     check_again(&script, text);
     script_done(&script);
+    secret_forget_all();
     return 0;
 }

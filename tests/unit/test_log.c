@@ -113,6 +113,14 @@ a_text_line_has_a_time_a_severity_and_the_message(UNUSED void **state)
         {LOG_INFO, "one\r\ntwo\rthree", "INFO  one\n                   twothree\n"},
         {LOG_INFO, "a\tb", "INFO  a b\n"},
         {LOG_INFO, "\x1B[31mred\x07\x7F", "INFO  ?[31mred??\n"},
+        /* Others that act: C1, a separator of lines, the direction of writing; and no UTF-8. */
+        {LOG_INFO,
+            "a\xC2\x9B"
+            "31m\xC2\x85"
+            "b\u2028c\u2029d",
+            "INFO  a?31m?b?c?d\n"},
+        {LOG_INFO, "a\u202Eb\u202Cc\u2066d\u2069e\u200Ff\u061Cg", "INFO  a?b?c?d?e?f?g\n"},
+        {LOG_INFO, "a\x9B\xC2z\xE2\x80", "INFO  a??z??\n"},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(TABLE); i++) {
@@ -158,6 +166,24 @@ a_json_line_has_cloud_loggings_names(UNUSED void **state)
     assert_int_equal(strlen(member(line, "time")), strlen("2023-04-01T09:30:00.083Z"));
     assert_int_equal(json_object_size(line), 6);
     assert_int_equal(json_object_size(fields), 2);
+}
+
+/* A terminal, and who splits a log into lines, heed more than JSON escapes. */
+static void
+what_acts_is_escaped_in_json(UNUSED void **state)
+{
+    static const char MESSAGE[] = "\x1B\x7F\xC2\x9B\xC2\x85\u2028\u202E\u061C é€😀\u00A0\u2030";
+    struct tube tube;
+
+    open_tube(&tube, true);
+    log_write(&tube.log, LOG_INFO, "an.event", MESSAGE, NULL);
+    const char *line = close_tube(&tube);
+    assert_non_null(
+        strstr(line, "\"\\u001B\\u007f\\u009b\\u0085\\u2028\\u202e\\u061c é€😀\u00A0\u2030\""));
+    json_t *object = json_loads(line, 0, NULL);
+    assert_string_equal(member(object, "message"), MESSAGE);
+    json_decref(object);
+    free(tube.written);
 }
 
 static void
@@ -322,6 +348,7 @@ main(void)
         cmocka_unit_test(a_text_line_has_a_time_a_severity_and_the_message),
         cmocka_unit_test(a_text_log_says_details_when_asked_alone),
         cmocka_unit_test(a_json_line_has_cloud_loggings_names),
+        cmocka_unit_test(what_acts_is_escaped_in_json),
         cmocka_unit_test(severities_in_json_are_cloud_loggings),
         cmocka_unit_test(secrets_are_hidden_in_text),
         cmocka_unit_test(secrets_are_hidden_in_json),
