@@ -40,7 +40,7 @@ def parse_options():
     add("--only", type=parse_list(PARTS), default=list(PARTS), metavar="PART,…",
         help=f"some of {', '.join(PARTS)}. apply: up, up again, down; start: --version; "
              "scan: folders of many files")
-    add("--contenders", type=parse_list(None), metavar="NAME,…",
+    add("--contenders", type=parse_list(contenders.NAMES), metavar="NAME,…",
         help="some of those found: " + ", ".join(contenders.NAMES))
     add("--migrations", type=parse_positive, default=1000, metavar="N")
     add("--rounds", type=parse_positive, default=5, metavar="N", help="medians of so many (5)")

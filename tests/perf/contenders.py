@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is compared: pgstride, psql, and the migration programs found on this machine."""
 
+import glob
 import os
 import shutil
 import subprocess
@@ -61,7 +62,7 @@ def psql_file_by_file(program, url, folder):
 PSQL = ("-Xq", "-v", "ON_ERROR_STOP=1")
 PSQL_VERSION = one("{program}", *PSQL, "-c", "SELECT 1", "{url}")  # it keeps no record
 
-PGSTRIDE, PSQL_ONE, PSQL_EACH = "pgstride", "psql -1", "psql, file by file"
+PGSTRIDE, PSQL_ONE, PSQL_EACH = "pgstride", "psql -1", "psql per file"
 GOLANG_MIGRATE, DBMATE, GOOSE, TERN = "golang-migrate", "dbmate", "goose", "tern"
 NAMES = (PGSTRIDE, PSQL_ONE, PSQL_EACH, GOLANG_MIGRATE, DBMATE, GOOSE, TERN)
 
@@ -104,14 +105,14 @@ def peers(paths):
 
 def npm_dbmate():
     """dbmate's own binary, out of its npm package, which is kept below build/; or None."""
-    program = f"{NPM_PLACE}/node_modules/@dbmate/linux-x64/bin/dbmate"
-    if not os.path.exists(program) and shutil.which("npm"):
+    programs = f"{NPM_PLACE}/node_modules/@dbmate/*/bin/dbmate"
+    if not glob.glob(programs) and shutil.which("npm"):
         os.makedirs(NPM_PLACE, exist_ok=True)
         subprocess.run(
             ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", NPM_PLACE, "dbmate"],
             check=False, stdout=subprocess.DEVNULL,
         )
-    return program if os.path.exists(program) else None
+    return next(iter(glob.glob(programs)), None)
 
 
 def find(binary, psql_program):
