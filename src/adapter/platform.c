@@ -69,12 +69,15 @@ finish_codebuild(struct platform *platform)
     platform->job = memory_printf("%.*s", (int)size, platform->execution);
 }
 
+/* The namespace is there by itself only with a service account's token. */
 static void
 finish_kubernetes(struct platform *platform)
 {
     struct error ignored = ERROR_INIT;
     size_t size = 0;
 
+    if (platform->place != NULL)
+        return;
     if (!file_read(NAMESPACE_FILE, NAMESPACE_BYTES, &platform->place, &size, &ignored))
         return;
     platform->place[strcspn(platform->place, "\r\n")] = '\0';
@@ -145,6 +148,8 @@ static const struct known {
     {
         .name = "kubernetes",
         .sign = "KUBERNETES_SERVICE_HOST",
+        .place = "POD_NAMESPACE",
+        .job = "JOB_NAME",
         .execution = "HOSTNAME",
         .task = "JOB_COMPLETION_INDEX",
         .finish = finish_kubernetes,

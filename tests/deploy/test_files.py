@@ -35,7 +35,7 @@ LIBPQ_VARIABLES = {"PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PG
 
 ACTION_INPUTS = {
     "google-github-actions/deploy-cloudrun": {
-        "service", "job", "image", "project_id", "region", "secrets", "flags", "wait"},
+        "service", "job", "image", "project_id", "region", "secrets", "env_vars", "flags", "wait"},
     "aws-actions/amazon-ecs-deploy-task-definition": {
         "task-definition", "cluster", "run-task", "run-task-launch-type", "run-task-subnets",
         "run-task-security-groups", "run-task-assign-public-IP", "wait-for-task-stopped",
@@ -264,6 +264,27 @@ def known_words():
     return options, variables, commands | ANNOUNCED_COMMANDS
 
 
+def platform_variables(name=None):
+    """The variables by which the program knows where it runs: on one platform, or on all."""
+    text = read(f"{ROOT}/src/adapter/platform.c")
+    rows = text[text.index("PLATFORMS[] = {"):text.index("is_there(")]
+    found = {}
+    for row in re.split(r"(?=\.name = )", rows)[1:]:
+        words = re.findall(r'\.(\w+) = "([\w-]+)"', row)
+        found[dict(words)["name"]] = {word for key, word in words if key != "name"}
+    assert len(found) >= 7 and all(found.values())
+    return found[name] if name else set().union(*found.values())
+
+
+def tells_its_platform(name, *more):
+    """A container of another engine gets every variable that says where it runs."""
+    def check(text):
+        for variable in sorted(platform_variables(name).union(more)):
+            if not re.search(rf"-e {variable}\b", text):
+                yield f"does not pass {variable} on"
+    return check
+
+
 def own_words(text):
     """What a text says to pgstride: its variables, and options and commands behind its name."""
     options, variables, commands = known_words()
@@ -310,7 +331,7 @@ def own_containers(text):
         if isinstance(settings, dict):
             settings = [{"name": name, "value": value} for name, value in settings.items()]
         for setting in settings + container.get("secrets", []):
-            if setting["name"] not in variables | LIBPQ_VARIABLES:
+            if setting["name"] not in variables | LIBPQ_VARIABLES | platform_variables():
                 yield f"no variable {setting['name']}"
             secret = setting["name"] == "PGPASSWORD" or re.search(
                 r"://[^/@]*:[^/@]*@(?!database:)", setting.get("value", ""))
@@ -379,7 +400,8 @@ FILES = {
         by_gcloud("builds", "submit", "--no-source", "--async", "--config=FILE")),
     "cloud-run/job.yaml": CLOUD_RUN,
     "cloud-run/job-iam.yaml": CLOUD_RUN,
-    "codebuild/buildspec*.yml": BUILDSPEC,
+    "codebuild/buildspec.yml": (*BUILDSPEC, tells_its_platform("codebuild", "PGSTRIDE_IMAGE")),
+    "codebuild/buildspec-ecs.yml": BUILDSPEC,
     "compose/compose.yaml": (
         by_yamllint, by_schema(schemas.COMPOSE), compose_promises, own_containers),
     "ecs/*-policy.json": POLICY,
@@ -407,6 +429,7 @@ BROKEN = (
     ("cloud-run/job-iam.yaml", "PGSTRIDE_AUTH", "PGSTRIDE_LOGIN", own_words),
     ("codebuild/buildspec.yml", "post_build:\n", "postbuild:\n", by_schema(schemas.BUILDSPEC)),
     ("codebuild/buildspec.yml", '"$IMAGE" up', "$IMAGE up", buildspec_shell),
+    ("codebuild/buildspec.yml", "-e CODEBUILD_BUILD_URL", "", tells_its_platform("codebuild")),
     ("codebuild/buildspec-ecs.yml", '"$NETWORK"', '"$NETWORK', buildspec_shell),
     ("codebuild/buildspec.yml", "-e DATABASE_URL ", '-e DATABASE_URL="$DATABASE_URL" ',
      no_secret_shown),
@@ -462,6 +485,8 @@ def checks_of(name):
     if len(found) != 1:
         raise AssertionError(f"deploy/{name} belongs to {len(found)} rows of FILES")
     links = (page_links(f"{ROOT}/deploy/{name}"),) if name.endswith(".md") else ()
+    if name == "github-actions/README.md":
+        links += (tells_its_platform("github", "GITHUB_SERVER_URL"),)
     return (*EVERY_FILE, *found[0], *links)
 
 

@@ -34,6 +34,8 @@ def either(*shapes):
 METADATA = closed({"name": TEXT}, labels=WORDS)
 LABELS = closed({"labels": WORDS})
 VARIABLE = closed({"name": TEXT, "value": {"type": "string"}})
+FIELD_VARIABLE = closed({
+    "name": TEXT, "valueFrom": closed({"fieldRef": closed({"fieldPath": TEXT})})})
 SECRET_FILE = closed({"name": TEXT, "mountPath": TEXT}, readOnly=YES)
 
 LOCKED_DOWN = closed({
@@ -42,7 +44,8 @@ LOCKED_DOWN = closed({
 })
 CONTAINER = closed(
     {"name": TEXT, "image": TEXT, "securityContext": LOCKED_DOWN},
-    args=TEXTS, env=several(VARIABLE), volumeMounts=several(SECRET_FILE),
+    args=TEXTS, env=several(either(VARIABLE, FIELD_VARIABLE)),
+    terminationMessagePolicy={"const": "FallbackToLogsOnError"}, volumeMounts=several(SECRET_FILE),
     resources=closed({}, requests=WORDS, limits=WORDS),
 )
 POD = {

@@ -16,7 +16,7 @@ clear(void)
         "CLOUD_RUN_TASK_INDEX", "CLOUD_RUN_TASK_ATTEMPT", "AWS_BATCH_JOB_ID", "AWS_BATCH_JQ_NAME",
         "AWS_BATCH_JOB_ARRAY_INDEX", "AWS_BATCH_JOB_ATTEMPT", "CODEBUILD_BUILD_ID",
         "CODEBUILD_BUILD_URL", "CODEBUILD_RESOLVED_SOURCE_VERSION", "ECS_CONTAINER_METADATA_URI_V4",
-        "KUBERNETES_SERVICE_HOST", "JOB_COMPLETION_INDEX", "GITHUB_ACTIONS", "GITHUB_WORKFLOW",
+        "KUBERNETES_SERVICE_HOST", "POD_NAMESPACE", "JOB_NAME", "JOB_COMPLETION_INDEX", "GITHUB_ACTIONS", "GITHUB_WORKFLOW",
         "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_REPOSITORY", "GITHUB_SERVER_URL",
         "GITHUB_SHA", "BUILD_ID", "PROJECT_ID", "LOCATION", "COMMIT_SHA", "TRIGGER_NAME",
         "HOSTNAME"};
@@ -79,6 +79,11 @@ the_environment_tells_the_platform(UNUSED void **state)
         {{"KUBERNETES_SERVICE_HOST=10.0.0.1", "HOSTNAME=migrate-abc", "JOB_COMPLETION_INDEX=3"},
             "kubernetes", true, false, true, "{\"execution\":\"migrate-abc\",\"task\":\"3\"}", NULL,
             "kubernetes, execution migrate-abc, task 3"},
+        {{"KUBERNETES_SERVICE_HOST=10.0.0.1", "HOSTNAME=migrate-7-x", "POD_NAMESPACE=shop",
+             "JOB_NAME=migrate-7"},
+            "kubernetes", true, false, false,
+            "{\"place\":\"shop\",\"job\":\"migrate-7\",\"execution\":\"migrate-7-x\"}", NULL,
+            "kubernetes in shop, job migrate-7, execution migrate-7-x"},
         /* A run that a person repeated is none that the platform repeats. */
         {{"GITHUB_ACTIONS=true", "GITHUB_WORKFLOW=deploy", "GITHUB_RUN_ID=7",
              "GITHUB_RUN_ATTEMPT=2", "GITHUB_REPOSITORY=acme/shop", "GITHUB_SHA=abc",
