@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapter/gcp_token.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -14,7 +13,7 @@
 
 #define PATH "/computeMetadata/v1/instance/service-accounts/default/token?scopes=" SCOPES
 
-/* "metadata.google.internal", "127.0.0.1:8080", "[fd20:ce::254]:80". */
+/* "169.254.169.254", "127.0.0.1:8080", "[fd20:ce::254]:80". */
 static bool
 is_place(const char *text)
 {
@@ -49,8 +48,7 @@ gcp_token_get(enum metadata_patience patience, char **token, struct error *err)
 {
     static const char NAME[] = "the metadata server";
     static const char *const HEADERS[] = {"Metadata-Flavor: Google", NULL};
-    const char *named = getenv("GCE_METADATA_HOST");
-    const char *place = named != NULL && *named != '\0' ? named : "metadata.google.internal";
+    const char *place = metadata_google_place();
     AUTO_STRING char *host = host_of(place);
     AUTO_STRING char *url = memory_printf("http://%s%s", place, PATH);
     const char *const plain_hosts[] = {host, NULL};

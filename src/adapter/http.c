@@ -60,6 +60,7 @@ struct reception {
     struct text body;
     size_t ceiling_bytes;
     bool is_over; /* there was more */
+    size_t head_bytes;
     int64_t retry_after_s;
 };
 
@@ -233,7 +234,8 @@ keep_retry_after(char *bytes, size_t one, size_t size, void *context)
 
     if (size > name_size && strncasecmp(bytes, NAME, name_size) == 0)
         reception->retry_after_s = read_seconds(bytes + name_size, size - name_size);
-    return one * size;
+    reception->head_bytes += size;
+    return reception->head_bytes <= HTTP_DOCUMENT_BYTES ? one * size : 0;
 }
 
 static long
@@ -399,7 +401,8 @@ fail(CURL *easy,
         code == CURLE_PARTIAL_FILE)
         return error_set(
             err, ERROR_TIMEOUT, "%s closed the connection before it had answered", target->host);
-    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY)
+    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_WEIRD_SERVER_REPLY ||
+        code == CURLE_WRITE_ERROR) /* its head has no end */
         return error_set(err, ERROR_SYSTEM, "what %s answered is not HTTP", target->host);
     return error_set(err, ERROR_SYSTEM, "cannot talk to %s: %s (libcurl %d)", target->host,
         curl_easy_strerror(code), (int)code);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapter/metadata.h"
 
+#include <stdlib.h>
+
 #include "adapter/clock.h"
 #include "adapter/signals.h"
 
@@ -50,6 +52,14 @@ try_once(const struct http_request *request,
         return error_set(err, ERROR_REFUSED, "what %s answered is no JSON object", name);
     *object = json_incref(parsed);
     return true;
+}
+
+const char *
+metadata_google_place(void)
+{
+    const char *named = getenv("GCE_METADATA_HOST");
+
+    return named != NULL && *named != '\0' ? named : "169.254.169.254";
 }
 
 bool

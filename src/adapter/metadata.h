@@ -8,6 +8,12 @@
 #include "adapter/http.h"
 #include "adapter/json.h"
 
+/*
+ * HOST[:PORT] of Google's metadata server: GCE_METADATA_HOST, else by its number,
+ * as Google's own client for Go has it: no name to look up, whose wait nothing ends.
+ */
+const char *metadata_google_place(void);
+
 enum metadata_patience {
     METADATA_PATIENT, /* 2 s a try, three tries, the next one only where it may help */
     METADATA_BRIEF,   /* one try of 1 s */

@@ -5,6 +5,7 @@
 
 #include "adapter/clock.h"
 #include "adapter/http.h"
+#include "adapter/metadata.h"
 #include "adapter/platform.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -14,8 +15,6 @@ enum {
     VALUE_BYTES = 1024, /* of one answer's value; a longer one is none of ours */
 };
 
-/* By number, as Google's own clients have it: no name to look up, whose wait nothing ends. */
-#define GOOGLE_HOST "169.254.169.254"
 #define GOOGLE_PATH "/computeMetadata/v1"
 
 /* The host of "HOST:PORT/PATH", without the brackets of IPv6. The caller frees it. */
@@ -74,9 +73,7 @@ static char *
 get_google(const char *path, int64_t deadline_ms)
 {
     static const char *const HEADERS[] = {"Metadata-Flavor: Google", NULL};
-    const char *named = getenv("GCE_METADATA_HOST");
-    AUTO_STRING char *place = memory_printf(
-        "%s" GOOGLE_PATH "%s", named != NULL && *named != '\0' ? named : GOOGLE_HOST, path);
+    AUTO_STRING char *place = memory_printf("%s" GOOGLE_PATH "%s", metadata_google_place(), path);
     AUTO_STRING char *value = get(place, HEADERS, deadline_ms);
 
     if (value == NULL)

@@ -225,7 +225,8 @@ class GcpAnswers(GcpCase):
         return result, endpoint, time.monotonic() - begun
 
     def test_what_helps_in_the_end(self):
-        for wrong, seconds in ((500, 2), (503, 2), (429, 2), ("close", 2), ("slow", 6)):
+        for wrong, seconds in (
+                (500, 2), (503, 2), (429, 2), ("close", 2), ("slow", 6), ("drip", 6)):
             with self.subTest(wrong):
                 result, endpoint, took = self.run_with(wrong, self.new_token, options=("--verbose",))
                 self.assert_good(result)
@@ -242,6 +243,7 @@ class GcpAnswers(GcpCase):
             ("text", "what the metadata server answered is no JSON object", None),
             ("garbage", "the metadata server: what 127.0.0.1 answered is not HTTP", None),
             ("huge", "the metadata server: the answer of 127.0.0.1 is larger than 64 KiB", None),
+            ("headers", "the metadata server: what 127.0.0.1 answered is not HTTP", None),
             ({}, "the answer of the metadata server has no access_token", None),
             ({"access_token": 5}, "the answer of the metadata server has no access_token", None),
             ({"access_token": ""}, "the answer of the metadata server has no access_token", None),
@@ -439,6 +441,7 @@ class AwsAnswers(AwsCase):
             ("text", f"what {name} answered is no JSON object", None),
             ("garbage", f"{name}: what 127.0.0.1 answered is not HTTP", None),
             ("huge", f"{name}: the answer of 127.0.0.1 is larger than 64 KiB", None),
+            ("headers", f"{name}: what 127.0.0.1 answered is not HTTP", None),
             *(({**whole, key: None}, f"the answer of {name} has no {key}", None)
               for key in ("AccessKeyId", "SecretAccessKey", "Token")),
         )
@@ -447,7 +450,7 @@ class AwsAnswers(AwsCase):
                 self.refused(message, answer, hint=hint)
 
     def test_what_helps_in_the_end(self):
-        for wrong in (500, "slow"):
+        for wrong in (500, "slow", "drip"):
             with self.subTest(wrong):
                 endpoint = self.serve(wrong, self.document)
                 database = self.start_front()

@@ -5,6 +5,7 @@ import json
 import time
 
 from database.case import DatabaseCase
+from support import iam
 from support.endpoint import Endpoint
 from support.webhook import Webhook
 
@@ -94,6 +95,29 @@ class Identity(PlatformCase):
                 begun = time.monotonic()
                 self.assert_good(self.up(FILES, env=env))
                 self.assertLess(time.monotonic() - begun, 5)
+
+    def test_a_hostile_endpoint_changes_nothing(self):
+        evil = {"Image": "x\r\ny", "Cluster": "a\nb", "Family": "m\u001b[2J", "TaskARN": "<!here>",
+                "LogOptions": {"awslogs-group": "g", "awslogs-region": "eu\nX", "awslogs-stream": "s"}}
+        for answer in ("drip", "huge", "headers", "garbage", "close", "redirect", 500, evil):
+            endpoint = iam.Endpoint(answer)
+            self.addCleanup(endpoint.stop)
+            for env, told in (
+                ({"ECS_CONTAINER_METADATA_URI_V4": f"http://{endpoint.place}/v4/x"}, {}),
+                ({**CLOUD_RUN, "GCE_METADATA_HOST": endpoint.place},
+                 {"job": "migrate", "execution": "migrate-x1", "task": "0", "attempt": "0"}),
+            ):
+                with self.subTest(answer, told=told):
+                    self.psql("DROP TABLE IF EXISTS a, schema_migrations, pgstride_history")
+                    begun = time.monotonic()
+                    result = self.up(FILES, env=env)
+                    self.assertLess(time.monotonic() - begun, 5)
+                    self.assert_good(result)
+                    self.assertEqual("", result.stderr)
+                    runner = self.runner()
+                    self.assertEqual(told, {k: v for k, v in runner.items() if k != "platform"})
+                    self.assertNotIn("log_url", self.events(result)[-1])
+            self.assertFalse([r for r in endpoint.requests if r.path == iam.REDIRECTED_PATH])
 
     def test_who_does_not_write_asks_nobody(self):
         endpoint = self.endpoint(GOOGLE)

@@ -12,7 +12,7 @@ import textwrap
 import unittest
 
 from support import ecs as fake
-from support.ecs import MISSING, THROTTLED, Error, FakeEcs, container, stopped, task
+from support.ecs import LOST, MISSING, THROTTLED, Error, FakeEcs, container, stopped, task
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SCRIPT = f"{ROOT}/scripts/ecs-run-task"
@@ -196,6 +196,16 @@ class NothingStarted(RunTaskCase):
             "An error occurred (AccessDeniedException) when calling the RunTask operation: "
             "no ecs:RunTask for deploy\n"
             "ecs-run-task: run-task failed: nothing was started\n")
+
+    def test_run_task_that_may_have_started_one(self):
+        for run in (Error("ServerException", "try later", 500), LOST):
+            with self.subTest(run):
+                _, done = self.run_looks(run=run)
+                self.assertEqual((1, ""), (done.returncode, done.stdout))
+                self.assertTrue(done.stderr.endswith(
+                    "ecs-run-task: run-task failed, and may have started the task all the same. "
+                    "Look before you run it again: aws ecs list-tasks --cluster default "
+                    "--family migrate\n"), done.stderr)
 
     def test_an_option_that_run_task_does_not_have(self):
         ecs, done = self.run_looks(arguments=(*NAMED, "--", "--lunch-type", "FARGATE"))

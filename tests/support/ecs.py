@@ -26,6 +26,7 @@ STARTED = {
     "failures": [],
 }
 MISSING = object()
+LOST = object()  # the connection is closed in the place of an answer
 
 
 @dataclass
@@ -74,6 +75,9 @@ class Call(http.server.BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         answer = self.server.ecs.answer(name, request)
         status = 200
+        if answer is LOST:
+            self.close_connection = True
+            return
         if isinstance(answer, Error):
             status = answer.status
             answer = {"__type": answer.code, "message": answer.message}

@@ -14,6 +14,8 @@ status, a function that makes one of these, or one of
     "garbage"   bytes that are not HTTP
     "text"      200, and no JSON
     "huge"      200 with a body that never ends
+    "drip"      200 with a body that comes byte by byte, and never ends
+    "headers"   200 with a head that never ends
     "redirect"  302 to another path of this server
 """
 
@@ -115,6 +117,14 @@ class Endpoint(_Listening):
             connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n{")
             while not self.stopped.is_set():
                 connection.sendall(b" " * 4096)
+        elif answer == "drip":
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n{")
+            while not self.stopped.wait(0.1):
+                connection.sendall(b" ")
+        elif answer == "headers":
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            while not self.stopped.is_set():
+                connection.sendall(b"X-Much: " + b"m" * 1024 + b"\r\n")
         elif answer == "redirect":
             place = f"http://{self.place}{REDIRECTED_PATH}"
             connection.sendall(self.head(302, 0, f"Location: {place}\r\n"))
