@@ -8,13 +8,13 @@ import threading
 
 class LosingProxy:
     """Passes connections on to a port, and breaks one when the server's answer holds `word`
-    for the `number`-th time. What comes later passes."""
+    for the `number`-th time; 0: never. What comes later passes."""
 
-    def __init__(self, port, word=b"COMMIT\0", number=1):
+    def __init__(self, port, word=b"COMMIT\0", number=1, own_port=0):
         self.target = port
         self.word = word
         self.left = number
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", own_port))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
 
