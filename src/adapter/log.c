@@ -111,6 +111,7 @@ write_text(const struct log *log, enum log_severity severity, const char *messag
     char now[CLOCK_UTC_BYTES];
 
     clock_format_utc(clock_unix_ms(), now);
+    text_puts(&line, terminal_line_end(log->live));
     text_printf(&line, "%.12s %s ", now + strlen("2023-04-01T"), SEVERITIES[severity].text);
     add_text_message(&line, shown);
     text_puts(&line, "\n");
@@ -197,4 +198,11 @@ log_write(const struct log *log,
         write_json(log, severity, event, text_string(&hidden), fields);
     else if (severity != LOG_DEBUG || log->is_verbose)
         write_text(log, severity, text_string(&hidden));
+}
+
+void
+log_show(const struct log *log, const char *message)
+{
+    if (log->live != NULL)
+        terminal_line_show(log->live, message);
 }

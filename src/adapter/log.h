@@ -9,15 +9,17 @@
 #define ADAPTER_LOG_H
 
 #include "adapter/json.h"
+#include "adapter/terminal.h"
 
 enum log_severity { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 
 struct log {
     int descriptor;
     bool is_json;
-    bool is_verbose;          /* text: DEBUG too */
-    const json_t *labels;     /* of each JSON line, or NULL; borrowed, as the next */
-    const char *operation_id; /* Cloud Logging's, of each JSON line, or NULL */
+    bool is_verbose;            /* text: DEBUG too */
+    const json_t *labels;       /* of each JSON line, or NULL; borrowed, as the next */
+    const char *operation_id;   /* Cloud Logging's, of each JSON line, or NULL */
+    struct terminal_line *live; /* text: erased before each line; NULL: none */
 };
 
 /*
@@ -29,5 +31,8 @@ void log_write(const struct log *log,
     const char *event,
     const char *message,
     const json_t *fields);
+
+/* Show what changes all the time, where there is a terminal: no line of the log. */
+void log_show(const struct log *log, const char *message);
 
 #endif

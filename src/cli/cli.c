@@ -205,6 +205,9 @@ cli_run(int argc, char *argv[], char *environment[])
         .is_verbose = config.is_verbose,
         .labels = platform.is_cloud_run ? labels : NULL,
     };
+    struct terminal_line live;
+    terminal_line_init(&live, log.descriptor);
+    log.live = log.is_json ? NULL : &live;
 
     bool is_good = is_read || config.is_help || config.is_version;
     if (config.is_help && command != NULL)

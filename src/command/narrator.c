@@ -19,11 +19,24 @@ narrator_done(struct narrator *narrator)
 }
 
 static void
+show(const struct narrator *narrator, const struct event *event)
+{
+    AUTO_TEXT message = TEXT_INIT;
+
+    wording_message(event, &message);
+    log_show(narrator->log, text_string(&message));
+}
+
+static void
 hear(void *context, const struct event *event)
 {
     struct narrator *narrator = context;
     enum log_severity severity = wording_severity(event);
 
+    if (event->is_passing) {
+        show(narrator, event);
+        return;
+    }
     report_hear(&narrator->report, event);
     if (severity == LOG_DEBUG && !narrator->log->is_json && !narrator->log->is_verbose)
         return;
@@ -37,7 +50,9 @@ hear(void *context, const struct event *event)
 struct listener
 narrator_listener(struct narrator *narrator)
 {
-    return (struct listener){.hear = hear, .context = narrator};
+    return (struct listener){.hear = hear,
+        .context = narrator,
+        .is_live = narrator->log->live != NULL && narrator->log->live->is_usable};
 }
 
 void
