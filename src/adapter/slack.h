@@ -36,6 +36,7 @@ struct slack_report {
     int64_t finished_unix_ms;
     const char *error_title;  /* file:line:column: message (SQLSTATE); missing: no error */
     const char *error_source; /* the line, and one with a caret below it; may be missing */
+    const char *error_detail; /* who was in the way of it; may be missing */
     const char *error_hint;   /* may be missing */
     const char *where;        /* platform, job, execution, image; may be missing */
     const char *log_url;      /* may be missing */

@@ -298,6 +298,11 @@ add_error(json_t *blocks, const struct slack_report *report)
         text_puts(&text, "\n```");
         add_section(blocks, &text);
     }
+    if (!is_missing(report->error_detail)) {
+        text_clear(&text);
+        add_escaped(&text, report->error_detail, HINT_BYTES, DRESS_LINE);
+        add_section(blocks, &text);
+    }
     if (!is_missing(report->error_hint)) {
         text_clear(&text);
         text_puts(&text, "*Hint:* ");

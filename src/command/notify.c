@@ -47,6 +47,7 @@ notify(const struct invocation *invocation, const struct report *report)
     struct error err = ERROR_INIT;
     AUTO_TEXT title = TEXT_INIT;
     AUTO_TEXT source = TEXT_INIT;
+    AUTO_TEXT detail = TEXT_INIT;
     AUTO_STRING char *where = platform_sentence(invocation->platform);
     char versions[3][24];
 
@@ -58,7 +59,11 @@ notify(const struct invocation *invocation, const struct report *report)
     if (report->has_failed) {
         wording_error_title(&report->error, &title);
         wording_error_source(&report->error, &source);
+        /* The server's own may hold a row's values. */
+        if (error_is_sqlstate(&report->error, "55P03"))
+            text_puts(&detail, report->error.detail);
         secret_hide(&title);
+        secret_hide(&detail);
         secret_hide(&source);
     }
 
@@ -76,6 +81,7 @@ notify(const struct invocation *invocation, const struct report *report)
         .finished_unix_ms = clock_unix_ms(),
         .error_title = report->has_failed ? text_string(&title) : NULL,
         .error_source = source.size_bytes > 0 ? text_string(&source) : NULL,
+        .error_detail = text_string(&detail),
         .error_hint = report->has_failed ? report->error.hint : NULL,
         .where = where,
         .log_url = invocation->platform->log_url,
