@@ -373,10 +373,10 @@ class Cluster:
             "pg_dump", dbname, *what, "--no-owner", *options
         ))
 
-    def create_database(self):
-        """A fresh, empty database: its name."""
+    def create_database(self, template="template0"):
+        """A fresh database, empty or a copy of another one: its name."""
         name = f"test_{os.getpid()}_{next(_databases)}"
-        self.psql("postgres", f"CREATE DATABASE {name} TEMPLATE template0")
+        self.psql("postgres", f"CREATE DATABASE {name} TEMPLATE {template}")
         return name
 
     def drop_database(self, name):
