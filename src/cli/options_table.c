@@ -35,6 +35,8 @@ static const struct option OPTIONS[] = {
     {"statement-timeout", "PGSTRIDE_STATEMENT_TIMEOUT", NULL, OPTION_DURATION,
         FIELD(statement_timeout_ms), 0, 0, "0", NULL, "TIME",
         "how long a statement may run; 0: for ever"},
+    {"atomic", "PGSTRIDE_ATOMIC", NULL, OPTION_SWITCH, FIELD(is_atomic), 0, 0, "false", NULL, NULL,
+        "run all of it in one transaction: all or nothing"},
     {"out-of-order", "PGSTRIDE_OUT_OF_ORDER", NULL, OPTION_CHOICE, FIELD(out_of_order), 0, 0,
         "fail", "fail|apply|skip", "WHAT", "a pending migration older than an applied one"},
     {"drift", "PGSTRIDE_DRIFT", NULL, OPTION_CHOICE, FIELD(drift), 0, 0, "fail", "fail|warn|ignore",

@@ -49,6 +49,7 @@ struct config {
     bool is_forced;    /* drop: without asking */
     bool is_exit_code; /* status: 1 when something is pending */
     bool is_offline;   /* verify: without a database */
+    bool is_atomic;    /* a run is one transaction */
     char *extension;   /* create, as the rest of these: golang-migrate's -ext */
     char *directory;   /* NULL: see is_path_given */
     char *time_format; /* "unix", "unixNano" or a layout of Go's; NULL: as YYYYMMDDHHMMSS */

@@ -56,6 +56,7 @@ struct event {
     int64_t percent; /* STATEMENT_RUNNING */
     size_t attempt;  /* RETRIED: the try that follows, from 2 */
     const struct error *error;
+    bool is_atomic;  /* FAILED: the whole run was rolled back */
     bool is_unknown; /* FAILED: nobody heard whether its transaction committed */
 
     /* RUN_STARTED */

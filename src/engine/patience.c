@@ -53,13 +53,14 @@ stand_aside(struct run *run,
 bool
 patience_wait(struct run *run, struct patience *patience, struct error *err)
 {
-    const struct step *step = &run->plan->steps[run->applied];
-    const struct step_script *script = &run->scripts[run->applied];
+    const struct step *step = &run->plan->steps[run_current(run)];
+    const struct step_script *script = &run->scripts[run_current(run)];
+    int64_t version = run->plan->steps[run->applied].migration->version;
     bool is_timeout = error_is_sqlstate(err, "55P03");
     int64_t now_ms = clock_monotonic_ms();
 
-    if (patience->tries == 0 || patience->version != step->migration->version)
-        *patience = (struct patience){.version = step->migration->version,
+    if (patience->tries == 0 || patience->version != version)
+        *patience = (struct patience){.version = version,
             .until_ms = now_ms + (script->retry_for_ms >= 0 ? script->retry_for_ms
                                                             : run->config->retry_for_ms)};
     patience->tries++;

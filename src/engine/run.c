@@ -71,9 +71,16 @@
 #define SQL_RECORD                                                                                 \
     "INSERT INTO %s (migrations_table, version, name, direction, checksum,\n"                      \
     "       statements_total, statements_done, outcome, finished_at,\n"                            \
-    "       run_id, runner, tool_version)\n"                                                       \
-    "VALUES ($1, $2, $3, $4, $5, $6, $6, 'applied', clock_timestamp(), $7, $8, $9)\n"              \
+    "       run_id, runner, tool_version%s)\n"                                                     \
+    "VALUES ($1, $2, $3, $4, $5, $6, $6, 'applied', clock_timestamp(), $7, $8, $9%s)\n"            \
     "RETURNING (extract(epoch FROM finished_at - started_at) * 1000)::bigint,\n       "
+
+/* now() is the time of the one transaction: from the second step on it says too much. */
+#define SQL_STARTED_BEHIND_LAST                                                                    \
+    ", coalesce((\n"                                                                               \
+    "           SELECT finished_at\n"                                                              \
+    "             FROM (SELECT run_id, finished_at FROM %s ORDER BY id DESC LIMIT 1) AS last\n"    \
+    "            WHERE last.run_id = $7), now())"
 
 static void
 forget_sql(struct run *run)
@@ -86,6 +93,7 @@ forget_sql(struct run *run)
     free(run->sql_lock_table);
     free(run->sql_record);
     free(run->sql_record_async);
+    free(run->sql_record_atomic);
     run->sql_guard = NULL;
     run->sql_guard_first = NULL;
     run->sql_guard_last = NULL;
@@ -94,6 +102,18 @@ forget_sql(struct run *run)
     run->sql_lock_table = NULL;
     run->sql_record = NULL;
     run->sql_record_async = NULL;
+    run->sql_record_atomic = NULL;
+}
+
+static char *
+write_record(const struct run *run, const char *column, const char *value, const char *setting)
+{
+    AUTO_TEXT record = TEXT_INIT;
+
+    text_printf(&record, SQL_RECORD, run->session.ledger.history_table, column, value);
+    session_add_settings(&run->session, RECORD_VALUES + 1, &record);
+    text_puts(&record, setting);
+    return text_take(&record);
 }
 
 /* Write the SQL that names our tables; again after each new session. */
@@ -101,7 +121,9 @@ static void
 write_sql(struct run *run)
 {
     const struct ledger *ledger = &run->session.ledger;
-    AUTO_TEXT record = TEXT_INIT;
+    AUTO_STRING char *behind_last = memory_printf(SQL_STARTED_BEHIND_LAST, ledger->history_table);
+    const char *durably =
+        run->session.is_commit_async ? ", set_config('synchronous_commit', 'on', true)" : "";
 
     forget_sql(run);
     run->sql_guard = memory_printf(SQL_GUARD, ledger->version_table);
@@ -111,13 +133,10 @@ write_sql(struct run *run)
     run->sql_guard_late = memory_printf(SQL_GUARD_LATE, ledger->version_table);
     run->sql_guard_unapplied = memory_printf(SQL_GUARD_UNAPPLIED, ledger->history_table);
     run->sql_lock_table = memory_printf(SQL_LOCK_TABLE, ledger->version_table);
-    text_printf(&record, SQL_RECORD, ledger->history_table);
-    session_add_settings(&run->session, RECORD_VALUES + 1, &record);
+    run->sql_record = write_record(run, "", "", durably);
     run->sql_record_async =
-        memory_printf("%s, set_config('synchronous_commit', 'off', true)", text_string(&record));
-    if (run->session.is_commit_async)
-        text_puts(&record, ", set_config('synchronous_commit', 'on', true)");
-    run->sql_record = text_take(&record);
+        write_record(run, "", "", ", set_config('synchronous_commit', 'off', true)");
+    run->sql_record_atomic = write_record(run, ", started_at", behind_last, durably);
 }
 
 /* The line of the statement of a step's file that begins with `query`; 0: there is none. */
@@ -315,11 +334,18 @@ run_direction(const struct step *step)
     return step->is_down ? "down" : "up";
 }
 
+size_t
+run_current(const struct run *run)
+{
+    return run->started > run->applied ? run->started : run->applied;
+}
+
 void
 run_tell_started(struct run *run, const struct step *step)
 {
     const struct step_script *script = &run->scripts[step - run->plan->steps];
 
+    run->started = (size_t)(step - run->plan->steps);
     run->session.migration = step->migration->name;
     run->watched_step = step;
     run->watcher.lock_timeout_ms =

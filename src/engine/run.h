@@ -15,6 +15,7 @@
 struct step_script {
     enum script_mode mode;
     bool has_copy;
+    bool has_begin_options;
     size_t statements;
     size_t statements_kept; /* outside a transaction: those that an end now would leave done */
     int64_t retry_for_ms;   /* -1: no directive; the same for the next */
@@ -33,6 +34,8 @@ struct run {
     struct plan *plan;
     struct step_script *scripts; /* one a step of the plan */
     size_t applied;              /* steps of the plan that are done */
+    size_t started;              /* index of the last that was told to begin */
+    bool is_atomic;              /* the steps share one transaction */
     struct watcher watcher;
     const struct step *watched_step; /* the first that is not done; NULL: none is under way */
     bool is_permitted;               /* nobody refuses it; it is about to write */
@@ -46,14 +49,16 @@ struct run {
     char *sql_guard_late;
     char *sql_guard_unapplied;
     char *sql_lock_table;
-    char *sql_record;       /* and our settings again; the commit waits for the disk */
-    char *sql_record_async; /* the same; the commit does not wait */
+    char *sql_record;        /* and our settings again; the commit waits for the disk */
+    char *sql_record_async;  /* the same; the commit does not wait */
+    char *sql_record_atomic; /* the same; it began where the one before it ended */
 };
 
-/* The prepared statements, of sql_guard, sql_record and sql_record_async. */
+/* The prepared statements: sql_guard, sql_record and its two variants. */
 #define RUN_GUARD "pgstride_guard"
 #define RUN_RECORD "pgstride_record"
 #define RUN_RECORD_ASYNC "pgstride_record_async"
+#define RUN_RECORD_ATOMIC "pgstride_record_atomic"
 
 void run_done(struct run *run);
 #define AUTO_RUN __attribute__((cleanup(run_done))) struct run
@@ -89,6 +94,10 @@ char *run_error_json(const struct error *failure);
 
 /* "up" or "down": the history's word. */
 const char *run_direction(const struct step *step);
+
+/* The index of the step that is under way: the first that is not done, or, in one transaction, a
+ * later one. */
+size_t run_current(const struct run *run);
 
 /* Tell that a step is done. */
 void run_tell_applied(struct run *run, const struct step *step, int64_t duration_ms);

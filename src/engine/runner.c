@@ -11,6 +11,7 @@
 #include "engine/adoption.h"
 #include "engine/alone.h"
 #include "engine/atlas_sum.h"
+#include "engine/atomic.h"
 #include "engine/patience.h"
 #include "engine/retry.h"
 #include "engine/stream.h"
@@ -81,6 +82,7 @@ check_scripts(struct run *run, struct error *err)
         run->scripts[i] = (struct step_script){
             .mode = step->is_resumed ? SCRIPT_ALONE : script.mode,
             .has_copy = script.has_copy,
+            .has_begin_options = script.has_begin_options,
             .statements = script.count,
             .statements_kept = step->statements_done,
             .retry_for_ms = script.retry_for_ms,
@@ -88,7 +90,8 @@ check_scripts(struct run *run, struct error *err)
         };
         run->is_unprepared |= script.has_prepared;
     }
-    return true;
+    run->is_atomic = run->config->is_atomic && run->plan->count > 1;
+    return !run->is_atomic || atomic_check(run, err);
 }
 
 static void
@@ -185,7 +188,7 @@ prepare(struct run *run, const struct plan_policy *policy, struct error *err)
     tell_unheard(run);
     run->watched_step = NULL; /* it points into the plan */
     plan_release(&run->plan);
-    run->applied = 0;
+    run->applied = run->started = 0;
     history_infer(run->history, run->catalog);
     if (!plan_build(run->catalog, run->history, policy, &run->plan, err)) {
         tell_connected(run);
@@ -216,11 +219,13 @@ apply_stretch(struct run *run, struct error *err)
 
     while (end < run->plan->count && is_streamed(run, end))
         end++;
+    if (run->is_atomic && end < run->plan->count)
+        return stream_steps_slowly(run, first, run->plan->count, err);
     if (end > first)
         return stream_steps(run, first, end, err);
     if (run->scripts[first].mode == SCRIPT_ALONE)
         return alone_step(run, first, err);
-    return stream_step_slowly(run, first, err);
+    return stream_steps_slowly(run, first, first + 1, err);
 }
 
 static bool
@@ -234,11 +239,13 @@ is_lost_race(const struct error *err)
 static bool
 take_out_of_transaction(struct run *run, struct error *err)
 {
-    struct step_script *script = &run->scripts[run->applied];
+    struct step_script *script = &run->scripts[run_current(run)];
 
     bool is_refused = error_is_sqlstate(err, "25001") || error_is_sqlstate(err, "2D000");
     if (!is_refused || script->mode == SCRIPT_ALONE || err->statement == 0)
         return false;
+    if (run->is_atomic)
+        return atomic_refuse(err);
     if (script->statements == 1) {
         script->mode = SCRIPT_ALONE;
         return true;
@@ -279,7 +286,7 @@ apply_all(struct run *run, struct patience *patience, struct error *err)
             continue;
         }
         if (!is_alone)
-            run_record_failure(run, &run->plan->steps[run->applied], err);
+            run_record_failure(run, &run->plan->steps[run_current(run)], err);
         return false;
     }
     return true;
@@ -315,9 +322,10 @@ describe_alone(const struct step *step, size_t kept, const struct error *err)
 static void
 tell_failed(struct run *run, const struct error *err)
 {
-    const struct step *step = run->plan != NULL && run->applied < run->plan->count
-                                  ? &run->plan->steps[run->applied]
-                                  : NULL;
+    const struct step *first = run->plan != NULL && run->applied < run->plan->count
+                                   ? &run->plan->steps[run->applied]
+                                   : NULL; /* where the database is */
+    const struct step *step = first != NULL ? &run->plan->steps[run_current(run)] : NULL;
 
     if (step == NULL || !run->is_started)
         return;
@@ -330,8 +338,9 @@ tell_failed(struct run *run, const struct error *err)
                             .version = step->migration->version,
                             .is_down = step->is_down,
                             .error = err,
-                            .has_from = step->has_from,
-                            .from = step->from,
+                            .has_from = first->has_from,
+                            .from = first->from,
+                            .is_atomic = run->is_atomic,
                             .is_unknown = run->session.db == NULL || pg_is_lost(run->session.db),
                             .text = text,
                         });

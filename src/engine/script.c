@@ -402,8 +402,19 @@ check_closed(const struct reading *reading, const struct script *script, struct 
     return fail_at(reading, err, open->offset);
 }
 
+/* BEGIN with an isolation level, READ ONLY, DEFERRABLE. */
+static bool
+has_begin_options(struct words words)
+{
+    if (!take_word(&words, "start"))
+        take_word(&words, "begin");
+    if (!take_word(&words, "work"))
+        take_word(&words, "transaction");
+    return !is_at_end(&words);
+}
+
 static void
-choose_mode(bool is_without_transaction, struct script *script)
+choose_mode(const char *text, bool is_without_transaction, struct script *script)
 {
     size_t controls = 0;
 
@@ -415,7 +426,10 @@ choose_mode(bool is_without_transaction, struct script *script)
     if (is_without_transaction) {
         script->why_alone = ALONE_DIRECTIVE;
     } else if (is_wrapped) {
+        const char *begin = text + script->statements[0].offset;
         script->mode = SCRIPT_WRAPPED;
+        script->has_begin_options =
+            has_begin_options((struct words){begin, begin + script->statements[0].size_bytes});
         return;
     } else if (controls > 0) {
         script->why_alone = ALONE_TRANSACTIONS;
@@ -443,7 +457,7 @@ script_parse(
     parsed.lock_timeout_ms = directives.lock_timeout_ms;
     parsed.statement_timeout_ms = directives.statement_timeout_ms;
     parsed.retry_for_ms = directives.retry_for_ms;
-    choose_mode(directives.is_without_transaction, &parsed);
+    choose_mode(text, directives.is_without_transaction, &parsed);
     *script = parsed;
     parsed = (struct script){0};
     return true;

@@ -56,7 +56,8 @@ struct script {
     size_t capacity;
     enum script_mode mode;
     enum script_alone why_alone;
-    bool has_copy;     /* COPY does not go through a pipeline */
+    bool has_begin_options; /* SCRIPT_WRAPPED: its BEGIN names an isolation level or the like */
+    bool has_copy;          /* COPY does not go through a pipeline */
     bool has_prepared; /* it touches the session's prepared statements, as far as one can see */
     int64_t lock_timeout_ms;      /* -1: no directive */
     int64_t statement_timeout_ms; /* -1: no directive */

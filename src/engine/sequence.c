@@ -34,14 +34,16 @@ sequence_close(struct sequence *sequence)
 }
 
 bool
-sequence_open(const struct run *run,
-    const struct step *step,
-    bool is_last,
-    struct sequence *sequence,
-    struct error *err)
+sequence_open(
+    const struct run *run, size_t index, size_t end, struct sequence *sequence, struct error *err)
 {
+    const struct step *step = &run->plan->steps[index];
     const struct migration_file *file = step_file(step);
-    AUTO_SEQUENCE opened = {.run = run, .step = step, .is_last = is_last, .phase = PHASE_BEGIN};
+    AUTO_SEQUENCE opened = {.run = run,
+        .step = step,
+        .is_first = index == run->applied,
+        .is_last = index + 1 == end,
+        .phase = PHASE_BEGIN};
     size_t size = 0;
 
     if (!catalog_text(run->catalog, file, &opened.text, &size, &opened.owned_text, err))
@@ -52,6 +54,7 @@ sequence_open(const struct run *run,
     snprintf(opened.from, sizeof(opened.from), "%" PRId64, step->from);
     snprintf(opened.to, sizeof(opened.to), "%" PRId64, step->to);
     snprintf(opened.total, sizeof(opened.total), "%zu", opened.script.count);
+    opened.statement = run->is_atomic && opened.script.mode == SCRIPT_WRAPPED ? 1 : 0;
     *sequence = opened;
     opened = (struct sequence){0};
     return true;
@@ -61,6 +64,13 @@ static bool
 is_wrapped(const struct sequence *sequence)
 {
     return sequence->script.mode == SCRIPT_WRAPPED;
+}
+
+/* BEGIN or COMMIT: the file's own, or ours, or none. */
+static bool
+is_control_own(const struct sequence *sequence)
+{
+    return is_wrapped(sequence) && !sequence->run->is_atomic;
 }
 
 static void
@@ -143,10 +153,18 @@ say_record(struct sequence *sequence, struct message *message)
         sequence->values[i] = values[i];
     for (size_t i = 0; i < run->session.settings_count; i++)
         sequence->values[RECORD_VALUES + i] = run->session.settings_values[i];
-    say_with_values(sequence, MESSAGE_RECORD,
-        sequence->is_last ? run->sql_record : run->sql_record_async,
-        RECORD_VALUES + run->session.settings_count, message);
-    message->prepared = sequence->is_last ? RUN_RECORD : RUN_RECORD_ASYNC;
+    const char *sql = run->sql_record_async;
+    const char *prepared = RUN_RECORD_ASYNC;
+    if (run->is_atomic) {
+        sql = run->sql_record_atomic;
+        prepared = RUN_RECORD_ATOMIC;
+    } else if (sequence->is_last) {
+        sql = run->sql_record;
+        prepared = RUN_RECORD;
+    }
+    say_with_values(
+        sequence, MESSAGE_RECORD, sql, RECORD_VALUES + run->session.settings_count, message);
+    message->prepared = prepared;
 }
 
 /* Is there a statement to say that `is_leading` SET TRANSACTION, or that is not? */
@@ -159,6 +177,30 @@ has_statement(const struct sequence *sequence, bool is_leading)
            (!is_leading || sequence->script.statements[sequence->statement].is_set_transaction);
 }
 
+static bool
+say_begin(struct sequence *sequence, struct message *message)
+{
+    if (sequence->run->is_atomic && !sequence->is_first)
+        return false;
+    if (is_control_own(sequence))
+        say_statement(sequence, MESSAGE_BEGIN, message);
+    else
+        say_plain(message, MESSAGE_BEGIN, "BEGIN");
+    return true;
+}
+
+static bool
+say_commit(struct sequence *sequence, struct message *message)
+{
+    if (sequence->run->is_atomic && !sequence->is_last)
+        return false;
+    if (is_control_own(sequence))
+        say_statement(sequence, MESSAGE_COMMIT, message);
+    else
+        say_plain(message, MESSAGE_COMMIT, "COMMIT");
+    return true;
+}
+
 /* Fill the message of the phase; false when the phase has none (any more). */
 static bool
 say(struct sequence *sequence, struct message *message)
@@ -167,13 +209,7 @@ say(struct sequence *sequence, struct message *message)
 
     switch ((enum phase)sequence->phase) {
     case PHASE_BEGIN:
-        if (sequence->sub > 0)
-            return false;
-        if (is_wrapped(sequence))
-            say_statement(sequence, MESSAGE_BEGIN, message);
-        else
-            say_plain(message, MESSAGE_BEGIN, "BEGIN");
-        return sequence->sub++ == 0;
+        return sequence->sub++ == 0 && say_begin(sequence, message);
     case PHASE_LOCK_TIMEOUT:
         return sequence->sub++ == 0 &&
                say_timeout(sequence, "lock_timeout", sequence->script.lock_timeout_ms, message);
@@ -216,13 +252,7 @@ say(struct sequence *sequence, struct message *message)
         say_record(sequence, message);
         return sequence->sub++ == 0;
     case PHASE_COMMIT:
-        if (sequence->sub > 0)
-            return false;
-        if (is_wrapped(sequence))
-            say_statement(sequence, MESSAGE_COMMIT, message);
-        else
-            say_plain(message, MESSAGE_COMMIT, "COMMIT");
-        return sequence->sub++ == 0;
+        return sequence->sub++ == 0 && say_commit(sequence, message);
     case PHASE_END:
         break;
     }

@@ -13,6 +13,9 @@
  *   the record               the history's row, and our settings again
  *   COMMIT                   or the file's own
  *
+ * Where the run is one transaction, only its first step says BEGIN and only its
+ * last one COMMIT, and a file's own are left out.
+ *
  * The guard comes first so that of two runs without a lock one waits for the
  * other, instead of doing the work twice.
  */
@@ -51,6 +54,7 @@ struct message {
 struct sequence {
     const struct run *run;
     const struct step *step;
+    bool is_first;
     bool is_last; /* its commit waits for the disk */
     struct script script;
     const char *text;
@@ -69,12 +73,12 @@ struct sequence {
 void sequence_close(struct sequence *sequence);
 #define AUTO_SEQUENCE __attribute__((cleanup(sequence_close))) struct sequence
 
-/* Errors   ERROR_INPUT: the file changed since it was checked. */
-MUST_CHECK bool sequence_open(const struct run *run,
-    const struct step *step,
-    bool is_last,
-    struct sequence *sequence,
-    struct error *err);
+/*
+ * The step `index` of the plan, of a stretch that ends before `end`.
+ * Errors   ERROR_INPUT: the file changed since it was checked.
+ */
+MUST_CHECK bool sequence_open(
+    const struct run *run, size_t index, size_t end, struct sequence *sequence, struct error *err);
 
 /* The next message; false at the end. */
 bool sequence_next(struct sequence *sequence, struct message *message);

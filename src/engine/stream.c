@@ -24,8 +24,10 @@ struct slot {
 
 struct stream {
     struct run *run;
+    size_t first;
     size_t end;
     size_t next_step; /* to be sent */
+    size_t done;      /* the first that is not, as far as the server said */
     bool is_step_open;
     struct sequence sequence;           /* of the step that is being sent */
     struct slot slots[WINDOW_MESSAGES]; /* a ring */
@@ -34,15 +36,24 @@ struct stream {
     size_t bytes;        /* in flight */
     size_t bytes_unsent; /* since the last write */
     bool is_failed;
-    int64_t duration_ms; /* of the step whose commit comes next */
+    int64_t *durations_ms; /* from the step `first` on */
     struct error failure;
 };
 
 static void
+release_durations(int64_t **durations_ms)
+{
+    free(*durations_ms);
+}
+#define AUTO_DURATIONS __attribute__((cleanup(release_durations)))
+
+static void
 release_stream(struct stream **stream)
 {
-    if (*stream != NULL)
+    if (*stream != NULL) {
         sequence_close(&(*stream)->sequence);
+        free((*stream)->durations_ms);
+    }
     free(*stream);
     *stream = NULL;
 }
@@ -96,15 +107,14 @@ explain(const struct run *run,
 static bool
 open_next_step(struct stream *stream, struct error *err)
 {
-    const struct step *step = &stream->run->plan->steps[stream->next_step];
+    struct run *run = stream->run;
 
     sequence_close(&stream->sequence);
-    if (!sequence_open(
-            stream->run, step, stream->next_step + 1 == stream->end, &stream->sequence, err))
+    if (!sequence_open(run, stream->next_step, stream->end, &stream->sequence, err))
         return false;
     stream->is_step_open = true;
-    if (stream->next_step == stream->run->applied)
-        run_tell_started(stream->run, step);
+    if (stream->next_step == stream->done)
+        run_tell_started(run, &run->plan->steps[stream->next_step]);
     return true;
 }
 
@@ -144,6 +154,7 @@ prepare_statements(struct stream *stream, struct error *err)
         {RUN_GUARD, run->sql_guard},
         {RUN_RECORD, run->sql_record},
         {RUN_RECORD_ASYNC, run->sql_record_async},
+        {RUN_RECORD_ATOMIC, run->sql_record_atomic},
     };
 
     if (run->session.is_prepared || run->is_unprepared || stream->end - stream->next_step < 2)
@@ -195,26 +206,45 @@ fill_window(struct stream *stream, struct error *err)
     return true;
 }
 
+/* The server is done with this step; it may have the next one already. */
+static void
+pass_step(struct stream *stream, size_t step)
+{
+    stream->done = step + 1;
+    if (stream->done < stream->next_step ||
+        (stream->done == stream->next_step && stream->is_step_open))
+        run_tell_started(stream->run, &stream->run->plan->steps[stream->done]);
+}
+
+/* A commit is that of every step before it that had none. */
+static void
+tell_committed(struct run *run, size_t first, size_t last, const int64_t *durations_ms)
+{
+    while (run->applied <= last)
+        run_tell_applied(run, &run->plan->steps[run->applied], durations_ms[run->applied - first]);
+}
+
 static void
 handle_reply(struct stream *stream, const struct pg_reply *reply)
 {
     struct run *run = stream->run;
     struct slot slot = stream->slots[stream->head];
-    const struct step *step = &run->plan->steps[slot.step];
 
     stream->head = (stream->head + 1) % WINDOW_MESSAGES;
     stream->count--;
     stream->bytes -= slot.bytes;
     if (reply->kind == PG_REPLY_FAILED) {
         stream->is_failed = true;
-        explain(run, step, slot.kind, slot.statement, reply, &stream->failure);
+        explain(
+            run, &run->plan->steps[slot.step], slot.kind, slot.statement, reply, &stream->failure);
     } else if (reply->kind == PG_REPLY_DONE && slot.kind == MESSAGE_RECORD) {
-        stream->duration_ms = pg_rows_number(reply->rows, 0, 0);
+        stream->durations_ms[slot.step - stream->first] = pg_rows_number(reply->rows, 0, 0);
+        if (run->is_atomic)
+            pass_step(stream, slot.step);
     } else if (reply->kind == PG_REPLY_DONE && slot.kind == MESSAGE_COMMIT) {
-        run_tell_applied(run, step, stream->duration_ms);
-        if (slot.step + 1 < stream->next_step ||
-            (slot.step + 1 == stream->next_step && stream->is_step_open))
-            run_tell_started(run, step + 1);
+        tell_committed(run, stream->first, slot.step, stream->durations_ms);
+        if (!run->is_atomic)
+            pass_step(stream, slot.step);
     }
 }
 
@@ -266,7 +296,14 @@ stream_steps(struct run *run, size_t first, size_t end, struct error *err)
     AUTO_STREAM struct stream *stream = memory_new(sizeof(*stream));
     struct error input = ERROR_INIT;
 
-    *stream = (struct stream){.run = run, .next_step = first, .end = end};
+    *stream = (struct stream){
+        .run = run,
+        .first = first,
+        .next_step = first,
+        .done = first,
+        .end = end,
+        .durations_ms = memory_new((end - first) * sizeof(int64_t)),
+    };
     if (!pg_pipeline_enter(run->session.db, err))
         return false;
     if (!prepare_statements(stream, err))
@@ -314,15 +351,15 @@ say_message(
     return refusal.kind == ERROR_DATABASE || refusal.kind == ERROR_STOPPED;
 }
 
-bool
-stream_step_slowly(struct run *run, size_t index, struct error *err)
+/* One step; `*duration_ms` from its record. */
+static bool
+say_step(struct run *run, size_t index, size_t end, int64_t *duration_ms, struct error *err)
 {
     const struct step *step = &run->plan->steps[index];
     AUTO_SEQUENCE sequence = {0};
     struct message message;
-    int64_t duration_ms = 0;
 
-    if (!sequence_open(run, step, true, &sequence, err))
+    if (!sequence_open(run, index, end, &sequence, err))
         return false;
     run_tell_started(run, step);
     while (sequence_next(&sequence, &message)) {
@@ -331,16 +368,32 @@ stream_step_slowly(struct run *run, size_t index, struct error *err)
             return false;
         if (reply.kind == PG_REPLY_FAILED) {
             explain(run, step, message.kind, message.statement, &reply, err);
+            return false;
+        }
+        if (message.kind == MESSAGE_RECORD)
+            *duration_ms = pg_rows_number(reply.rows, 0, 0);
+    }
+    return true;
+}
+
+bool
+stream_steps_slowly(struct run *run, size_t first, size_t end, struct error *err)
+{
+    AUTO_DURATIONS int64_t *durations_ms = memory_new((end - first) * sizeof(*durations_ms));
+
+    for (size_t i = first; i < end; i++) {
+        if (!say_step(run, i, end, &durations_ms[i - first], err)) {
             struct error failure = *err;
-            if (pg_is_in_transaction(run->session.db) &&
+            if (!pg_is_lost(run->session.db) && pg_is_in_transaction(run->session.db) &&
                 !pg_command(run->session.db, "ROLLBACK", 0, NULL, err))
                 return false;
             *err = failure;
             return false;
         }
-        if (message.kind == MESSAGE_RECORD)
-            duration_ms = pg_rows_number(reply.rows, 0, 0);
+        if (!run->is_atomic)
+            tell_committed(run, first, i, durations_ms);
     }
-    run_tell_applied(run, step, duration_ms);
+    if (run->is_atomic)
+        tell_committed(run, first, end - 1, durations_ms);
     return true;
 }

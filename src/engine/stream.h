@@ -23,7 +23,7 @@
  */
 MUST_CHECK bool stream_steps(struct run *run, size_t first, size_t end, struct error *err);
 
-/* One step message by message: COPY does not go through a pipeline. Errors: as above. */
-MUST_CHECK bool stream_step_slowly(struct run *run, size_t index, struct error *err);
+/* The same message by message: COPY does not go through a pipeline. */
+MUST_CHECK bool stream_steps_slowly(struct run *run, size_t first, size_t end, struct error *err);
 
 #endif

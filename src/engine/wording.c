@@ -213,7 +213,8 @@ say_failed(const struct event *event, struct text *message)
                            "finds out which.");
         return;
     }
-    text_puts(message, "\nNothing of this migration was kept: the database is at ");
+    text_printf(message, "\nNothing of this %s was kept: the database is at ",
+        event->is_atomic ? "run" : "migration");
     if (event->has_from)
         add_version(message, true, event->from);
     else
