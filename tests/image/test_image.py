@@ -18,6 +18,7 @@ sys.path.insert(0, TESTS)
 from image import engine  # noqa: E402
 from image.engine import run, run_or_raise  # noqa: E402
 from support.cluster import Cluster  # noqa: E402
+from support.endpoint import Endpoint  # noqa: E402
 
 IMAGE = engine.IMAGE
 LOCKED_DOWN = (
@@ -27,27 +28,41 @@ LOCKED_DOWN = (
 SIZE_LIMIT = 8_000_000  # bytes: the binary, the CA bundle, the licences, the migrations
 STOP_TIMEOUT_S = 8  # Cloud Run gives 10 before it kills
 
-# What each platform puts into the environment, and what the run must make of it.
+# What the metadata servers answer.
+METADATA = {
+    "/computeMetadata/v1/project/project-id": "acme",
+    "/computeMetadata/v1/instance/region": "projects/123/regions/europe-west1",
+    "/v4/0a1b-123": json.dumps({"Image": "registry/migrate:7"}),
+    "/v4/0a1b-123/task": json.dumps({
+        "Cluster": "arn:aws:ecs:eu-west-1:1:cluster/apps", "Family": "migrate", "Revision": "12",
+        "TaskARN": "arn:aws:ecs:eu-west-1:1:task/apps/0a1b"}),
+}
+TASK = {"place": "apps", "image": "registry/migrate:7", "revision": "12"}
+
+# What each platform puts into the environment, and what the run must make of it. PLACE: METADATA's.
 PLATFORMS = {
-    "cloud-run": (True, {"job": "migrate", "execution": "migrate-x1", "task": "0", "attempt": "0"}, {
+    "cloud-run": (True, {"job": "migrate", "execution": "migrate-x1", "task": "0", "attempt": "0",
+                         "place": "acme/europe-west1"}, {
+        "GCE_METADATA_HOST": "PLACE",
         "CLOUD_RUN_JOB": "migrate", "CLOUD_RUN_EXECUTION": "migrate-x1",
         "CLOUD_RUN_TASK_INDEX": "0", "CLOUD_RUN_TASK_COUNT": "1", "CLOUD_RUN_TASK_ATTEMPT": "0",
     }),
-    "ecs": (True, {}, {
-        "ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0a1b-123",
+    "ecs": (True, {**TASK, "job": "migrate", "execution": "0a1b"}, {
+        "ECS_CONTAINER_METADATA_URI_V4": "http://PLACE/v4/0a1b-123",
         "AWS_EXECUTION_ENV": "AWS_ECS_FARGATE", "AWS_REGION": "eu-west-1",
     }),
     "codebuild": (True, {"job": "migrate", "execution": "migrate:0a1b"}, {
         "CODEBUILD_BUILD_ID": "migrate:0a1b", "CODEBUILD_INITIATOR": "pipeline/deploy",
         "CODEBUILD_BUILD_SUCCEEDING": "1",
     }),
-    "kubernetes": (True, {"execution": "migrate-7xk2p"}, {
+    "kubernetes": (True, {"execution": "migrate-7xk2p", "place": "shop", "job": "migrate"}, {
+        "POD_NAMESPACE": "shop", "JOB_NAME": "migrate",
         "KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443",
         "HOSTNAME": "migrate-7xk2p",
     }),
-    "batch": (True, {"job": "queue", "execution": "0a1b-c", "attempt": "1"}, {
+    "batch": (True, {**TASK, "job": "queue", "execution": "0a1b-c", "attempt": "1"}, {
         "AWS_BATCH_JOB_ID": "0a1b-c", "AWS_BATCH_JQ_NAME": "queue", "AWS_BATCH_JOB_ATTEMPT": "1",
-        "ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0a1b-123",  # it is there too
+        "ECS_CONTAINER_METADATA_URI_V4": "http://PLACE/v4/0a1b-123",  # it is there too
     }),
     "github": (False, {"job": "deploy", "execution": "42", "attempt": "1"}, {
         "GITHUB_ACTIONS": "true", "GITHUB_WORKFLOW": "deploy", "GITHUB_RUN_ID": "42",
@@ -68,6 +83,8 @@ class Image(unittest.TestCase):
     def setUpClass(cls):
         cls.cluster = Cluster.start()
         cls.addClassCleanup(cls.cluster.stop)
+        cls.metadata = Endpoint(METADATA)
+        cls.addClassCleanup(cls.metadata.stop)
 
     def setUp(self):
         self.dbname = self.cluster.create_database()
@@ -193,7 +210,8 @@ class Image(unittest.TestCase):
         folder = self.migrations(note=sql)
         done = run(*self.podman_run(
             f"--volume={folder}:/migrations:ro",
-            *(f"--env={name}={value}" for name, value in variables.items()),
+            *(f"--env={name}={value.replace('PLACE', self.metadata.place)}"
+              for name, value in variables.items()),
         ))
         self.assertEqual(done.stderr, "", done)
         return done.returncode, done.stdout.splitlines()
@@ -235,17 +253,29 @@ class Image(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""), done)
         self.assertEqual(self.query("SELECT version FROM schema_migrations"), "1")
 
-    def test_sigterm_ends_it_in_time_and_leaves_nothing(self):
-        folder = self.migrations(slow="CREATE TABLE half (id int); SELECT pg_sleep(300);\n")
+    def start(self, sleep_s):
+        """A run that has made a table and now sleeps: (the container's name, its process)."""
+        folder = self.migrations(slow=f"CREATE TABLE half (id int); SELECT pg_sleep({sleep_s});\n")
         name = f"pgstride-test-{uuid.uuid4().hex}"
         job = subprocess.Popen(
             self.podman_run(f"--name={name}", f"--volume={folder}:/migrations:ro"),
             env=engine.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
         self.addCleanup(run, "podman", "rm", "--force", "--ignore", "--time=0", name)
-        self.wait_for("SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep.300'"
+        self.wait_for(f"SELECT count(*) FROM pg_stat_activity WHERE query ~ 'pg_sleep.{sleep_s}'"
                       " AND state = 'active' AND pid <> pg_backend_pid()", "1")
+        return name, job
 
+    def test_the_signals_of_a_machine_that_is_moved_do_not_stop_it(self):
+        name, job = self.start(sleep_s=3)
+        for number in ("TSTP", "CONT"):  # Cloud Run, before and after
+            run_or_raise("podman", "kill", f"--signal={number}", name)
+        output, _ = job.communicate(timeout=60)
+        self.assertEqual(job.returncode, 0, output)
+        self.assertEqual(self.query("SELECT version, dirty FROM schema_migrations"), "1|f")
+
+    def test_sigterm_ends_it_in_time_and_leaves_nothing(self):
+        name, job = self.start(sleep_s=300)
         run_or_raise("podman", "kill", "--signal=TERM", name)
         output, _ = job.communicate(timeout=STOP_TIMEOUT_S)  # it is PID 1: there is no init
         self.assertEqual(job.returncode, 1, output)
