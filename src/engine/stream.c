@@ -33,8 +33,10 @@ struct stream {
     struct slot slots[WINDOW_MESSAGES]; /* a ring */
     size_t head;
     size_t count;
-    size_t bytes;        /* in flight */
-    size_t bytes_unsent; /* since the last write */
+    size_t bytes;         /* in flight */
+    size_t bytes_unsent;  /* since the last write */
+    size_t bytes_unasked; /* since the replies were last asked for */
+    size_t count_unasked;
     bool is_failed;
     int64_t *durations_ms; /* from the step `first` on */
     struct error failure;
@@ -137,7 +139,24 @@ send_message(struct stream *stream, const struct message *message, struct error 
     stream->slots[(stream->head + stream->count++) % WINDOW_MESSAGES] = slot;
     stream->bytes += bytes;
     stream->bytes_unsent += bytes;
+    stream->bytes_unasked += bytes;
+    stream->count_unasked++;
     return true;
+}
+
+/*
+ * The server keeps its replies until it has many or is asked for them. A window
+ * is full before that where statements are large: it is asked twice a window, or
+ * both sides would wait for ever.
+ */
+static bool
+ask_for_replies(struct stream *stream, struct error *err)
+{
+    if (stream->bytes_unasked < WINDOW_BYTES / 2 && stream->count_unasked < WINDOW_MESSAGES / 2)
+        return true;
+    stream->bytes_unasked = 0;
+    stream->count_unasked = 0;
+    return pg_pipeline_flush(stream->run->session.db, err);
 }
 
 /*
@@ -189,7 +208,7 @@ fill_window(struct stream *stream, struct error *err)
         if (!stream->is_step_open && !open_next_step(stream, err))
             return false;
         if (sequence_next(&stream->sequence, &message)) {
-            if (!send_message(stream, &message, err))
+            if (!send_message(stream, &message, err) || !ask_for_replies(stream, err))
                 return false;
         } else {
             stream->is_step_open = false;
