@@ -30,6 +30,14 @@ static const struct {
     [LOG_ERROR] = {"ERROR", "ERROR"},
 };
 
+/* What became of the lines before. There is one log. */
+static struct {
+    bool is_stuck;  /* nobody reads: a line that does not fit at once is left out */
+    bool is_cut;    /* the last line stopped in its middle */
+    bool is_broken; /* stderr was told that it cannot be written */
+    size_t lost;    /* lines */
+} past;
+
 /* Is there room before `until_ms`? As much as PIPE_BUF is then taken without waiting. */
 static bool
 wait_for_room(int descriptor, int64_t until_ms)
@@ -43,39 +51,81 @@ wait_for_room(int descriptor, int64_t until_ms)
     return ready > 0;
 }
 
-/* How much of it was taken: less than all when nobody reads, or the reader is gone. */
-static size_t
-write_some(int descriptor, const char *bytes, size_t size, int64_t patience_ms)
+/* Nobody reads a full pipe for ever: after a while the line is given up, not the migration. */
+static bool
+write_all(int descriptor, const char *bytes, size_t size)
 {
-    size_t done = 0;
+    int64_t patience_ms = past.is_stuck ? 0 : WRITE_PATIENCE_MS;
+    const char *at = bytes;
 
-    while (done < size && wait_for_room(descriptor, clock_monotonic_ms() + patience_ms)) {
-        size_t left = size - done;
-        ssize_t written = write(descriptor, bytes + done, left < PIPE_BUF ? left : PIPE_BUF);
+    while (at < bytes + size) {
+        if (!wait_for_room(descriptor, clock_monotonic_ms() + patience_ms)) {
+            past.is_stuck = true;
+            break;
+        }
+        size_t left = (size_t)(bytes + size - at);
+        ssize_t written = write(descriptor, at, left < PIPE_BUF ? left : PIPE_BUF);
         if (written < 0 && errno != EINTR && errno != EAGAIN)
             break;
-        if (written > 0)
-            done += (size_t)written;
+        at += written > 0 ? written : 0;
     }
-    return done;
+    past.is_cut |= at > bytes && at < bytes + size;
+    return at == bytes + size;
 }
 
-/*
- * Nobody waits for a reader for ever: after a while the line is given up, not the
- * migration, and then each at once until he reads again.
- */
+/* Once, where it is seen: the run goes on without its log. */
 static void
-write_line(int descriptor, const char *bytes, size_t size)
+tell_broken(const struct log *log, int code)
 {
-    static bool is_stuck;
-    static bool is_torn; /* the last line ends in its middle */
-    int64_t patience_ms = is_stuck ? 0 : WRITE_PATIENCE_MS;
-
-    if (is_torn && write_some(descriptor, "\n", 1, patience_ms) == 0)
+    if (past.is_broken || past.is_stuck || log->descriptor == STDERR_FILENO)
         return;
-    size_t done = write_some(descriptor, bytes, size, patience_ms);
-    is_stuck = done < size;
-    is_torn = is_stuck && done > 0;
+    past.is_broken = true;
+    AUTO_STRING char *line =
+        memory_printf("pgstride: the log cannot be written: %s; the run goes on\n", strerror(code));
+    struct pollfd wait = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&wait, 1, 0) == 1 && write(STDERR_FILENO, line, strlen(line)) < 0)
+        return;
+}
+
+static char *dump_json(const struct log *log,
+    enum log_severity severity,
+    const char *event,
+    const char *message,
+    const json_t *fields);
+
+/* That lines are missing, once there is room again. */
+static bool
+write_lost(const struct log *log)
+{
+    char now[CLOCK_UTC_BYTES];
+    AUTO_STRING char *message =
+        memory_printf("%zu line%s of the log could not be written: nobody read it", past.lost,
+            past.lost == 1 ? "" : "s");
+
+    clock_format_utc(clock_unix_ms(), now);
+    AUTO_STRING char *json =
+        log->is_json ? dump_json(log, LOG_WARNING, "warning", message, NULL) : NULL;
+    AUTO_STRING char *line = log->is_json
+                                 ? memory_printf("%s%s\n", past.is_cut ? "\n" : "", json)
+                                 : memory_printf("%s%.12s WARN  %s\n", past.is_cut ? "\n" : "",
+                                       now + strlen("2023-04-01T"), message);
+    if (!write_all(log->descriptor, line, strlen(line)))
+        return false;
+    past.lost = 0;
+    past.is_cut = false;
+    return true;
+}
+
+static void
+write_line(const struct log *log, const char *line, size_t size)
+{
+    errno = 0;
+    if ((past.lost == 0 || write_lost(log)) && write_all(log->descriptor, line, size)) {
+        past.is_stuck = false;
+        return;
+    }
+    past.lost++;
+    tell_broken(log, errno);
 }
 
 static char *
@@ -115,7 +165,7 @@ write_text(const struct log *log, enum log_severity severity, const char *messag
     text_printf(&line, "%.12s %s ", now + strlen("2023-04-01T"), SEVERITIES[severity].text);
     add_text_message(&line, shown);
     text_puts(&line, "\n");
-    write_line(log->descriptor, line.data, line.size_bytes);
+    write_line(log, line.data, line.size_bytes);
 }
 
 /* Cloud Logging groups a run's lines by it. */
@@ -179,7 +229,7 @@ write_json(const struct log *log,
             break;
     }
     AUTO_STRING char *ended = memory_printf("%s\n", line);
-    write_line(log->descriptor, ended, strlen(ended));
+    write_line(log, ended, strlen(ended));
 }
 
 void

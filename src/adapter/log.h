@@ -2,8 +2,9 @@
 /*
  * Log: one event a line, as text or as JSON with Cloud Logging's field names.
  *
- * A line is under 64 KiB, in one write; secrets are hidden in it; what it
- * quotes cannot begin a line of its own.
+ * A line is under 64 KiB; secrets are hidden in it; what it quotes cannot begin
+ * a line of its own. A log that nobody reads, or that cannot be written, holds
+ * nothing up for more than some seconds: lines are left out, and counted.
  */
 #ifndef ADAPTER_LOG_H
 #define ADAPTER_LOG_H

@@ -2,6 +2,7 @@
 #include "adapter/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -13,6 +14,17 @@ void
 process_protect(void)
 {
     prctl(PR_SET_DUMPABLE, 0);
+}
+
+void
+process_fill_descriptors(void)
+{
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++) {
+        if (fcntl(number, F_GETFD) >= 0)
+            continue;
+        if (open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) != number)
+            _exit(1);
+    }
 }
 
 bool

@@ -14,6 +14,13 @@
 void process_protect(void);
 
 /*
+ * Where stdin, stdout or stderr is closed, put something in its place that can
+ * neither be read nor written. Else the next socket would be opened there, and
+ * the log be written to the database.
+ */
+void process_fill_descriptors(void);
+
+/*
  * Replace this process by the program `argv`, which ends with NULL, found by PATH;
  * with the signals' usual actions, the environment as it is. Returns only when that
  * failed.

@@ -189,6 +189,7 @@ cli_run(int argc, char *argv[], char *environment[])
     struct error err = ERROR_INIT;
 
     process_protect();
+    process_fill_descriptors();
     signals_install();
     platform_detect(&platform);
     options_default(&config);

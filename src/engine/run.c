@@ -362,6 +362,7 @@ run_tell_started(struct run *run, const struct step *step)
 void
 run_tell_applied(struct run *run, const struct step *step, int64_t duration_ms)
 {
+    notices_end(&run->session.notices, run->listener);
     run->applied++;
     run->watched_step = NULL;
     run->watcher.is_alert = false;

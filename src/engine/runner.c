@@ -329,6 +329,7 @@ tell_failed(struct run *run, const struct error *err)
 
     if (step == NULL || !run->is_started)
         return;
+    notices_end(&run->session.notices, run->listener);
     bool is_alone = run->scripts != NULL && run->scripts[run->applied].mode == SCRIPT_ALONE;
     AUTO_STRING char *text =
         is_alone ? describe_alone(step, run->scripts[run->applied].statements_kept, err) : NULL;

@@ -47,18 +47,9 @@ session_close(struct session *session)
 static void
 hear_notice(const struct pg_notice *notice, void *context)
 {
-    const struct session *session = context;
+    struct session *session = context;
 
-    tell(session->listener, &(struct event){
-                                .kind = EVENT_NOTICE,
-                                .text = notice->message,
-                                .migration = session->migration,
-                                .severity = notice->severity,
-                                .sqlstate = notice->sqlstate,
-                                .detail = notice->detail,
-                                .hint = notice->hint,
-                                .context = notice->context,
-                            });
+    notices_hear(&session->notices, session->listener, session->migration, notice);
 }
 
 /* One attempt; with --auth each has a token of its own. */

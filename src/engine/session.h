@@ -11,6 +11,7 @@
 #include "engine/config.h"
 #include "engine/event.h"
 #include "engine/history.h"
+#include "engine/notices.h"
 
 enum { SESSION_VALUES_MAX = 32 };
 
@@ -23,6 +24,7 @@ struct session {
     const struct listener *listener;
     struct ledger ledger;
     const char *migration; /* that runs, for the server's notices; NULL: none */
+    struct notices notices;
     bool is_standby;
     bool is_prepared;     /* run_write_sql's prepared statements are there */
     bool is_commit_async; /* synchronous_commit is off here: the last commit must say on */
