@@ -32,6 +32,7 @@ struct slack_report {
     const struct slack_step *steps; /* those done, in order */
     size_t steps_count;
     size_t steps_planned;
+    const char *changes; /* of the schema, in lines; may be missing */
     int64_t duration_ms;
     int64_t finished_unix_ms;
     const char *error_title;  /* file:line:column: message (SQLSTATE); missing: no error */

@@ -14,6 +14,7 @@ enum {
     TITLE_BYTES = 1200, /* with the source below it: one section, 3000 */
     SOURCE_BYTES = 1500,
     HINT_BYTES = 1000,
+    CHANGES_BYTES = 2500,
     WHERE_BYTES = 600,
     LINK_BYTES = 2000,
     FALLBACK_ERROR_BYTES = 1500, /* the whole fallback: 4000 */
@@ -284,6 +285,19 @@ add_steps(json_t *blocks, const struct slack_report *report)
 }
 
 static void
+add_changes(json_t *blocks, const struct slack_report *report)
+{
+    AUTO_TEXT text = TEXT_INIT;
+
+    if (is_missing(report->changes))
+        return;
+    text_puts(&text, "*Schema*\n```\n");
+    add_escaped(&text, report->changes, CHANGES_BYTES, DRESS_BLOCK);
+    text_puts(&text, "\n```");
+    add_section(blocks, &text);
+}
+
+static void
 add_error(json_t *blocks, const struct slack_report *report)
 {
     AUTO_TEXT text = TEXT_INIT;
@@ -401,6 +415,7 @@ slack_message(const struct slack_report *report)
     add_fields(blocks, report);
     add_steps(blocks, report);
     add_error(blocks, report);
+    add_changes(blocks, report);
     add_context(blocks, report);
     json_object_set_new(message, "blocks", blocks);
     return message;

@@ -47,6 +47,8 @@ static const struct option OPTIONS[] = {
         "64", NULL, "MIB", "the largest migration file"},
     {"log-format", "PGSTRIDE_LOG_FORMAT", NULL, OPTION_CHOICE, FIELD(log_format), 0, 0, "auto",
         "auto|text|json", "FORMAT", "auto: JSON lines where a platform reads them, else text"},
+    {"no-effects", "PGSTRIDE_NO_EFFECTS", NULL, OPTION_SWITCH, FIELD(is_without_effects), 0, 0,
+        "false", NULL, NULL, "do not look at what the run changed in the schema"},
     {"verbose", "PGSTRIDE_VERBOSE", NULL, OPTION_SWITCH, FIELD(is_verbose), 0, 0, "false", NULL,
         NULL, "log more: the connection, each wait"},
     {"slack-webhook-url", "PGSTRIDE_SLACK_WEBHOOK_URL", "SLACK_WEBHOOK_URL", OPTION_SECRET,

@@ -77,6 +77,7 @@ notify(const struct invocation *invocation, const struct report *report)
         .steps = steps,
         .steps_count = report->count,
         .steps_planned = report->planned,
+        .changes = report->changes,
         .duration_ms = report->duration_ms,
         .finished_unix_ms = clock_unix_ms(),
         .error_title = report->has_failed ? text_string(&title) : NULL,

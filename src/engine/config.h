@@ -56,6 +56,7 @@ struct config {
     char *time_zone;
     int64_t digits; /* of a sequential version */
     bool is_sequential;
+    bool is_without_effects; /* what the run changed in the schema is not looked at */
     bool is_verbose;
     bool is_help;
     bool is_version;

@@ -29,11 +29,14 @@ enum event_kind {
     EVENT_VERSION_WAITING,
     EVENT_VERSION_REACHED,
     EVENT_SCHEMA_DROPPED, /* `text` says it all */
+    EVENT_SCHEMA_CHANGED, /* `changes`; or why they are not known: `error` */
     EVENT_NOTICE,
     EVENT_WARNING, /* `text` says it all */
     EVENT_DETAIL,  /* the same, of interest to --verbose alone */
     EVENT_RUN_FINISHED,
 };
+
+struct changes;
 
 /* Borrowed throughout; what a kind does not use is zero. */
 struct event {
@@ -58,6 +61,8 @@ struct event {
     const struct error *error;
     bool is_atomic;  /* FAILED: the whole run was rolled back */
     bool is_unknown; /* FAILED: nobody heard whether its transaction committed */
+
+    const struct changes *changes;
 
     /* RUN_STARTED */
     const char *database;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "schema/changes.h"
 
 void
 report_init(struct report *report, int64_t now_ms)
@@ -20,6 +21,7 @@ report_done(struct report *report)
     free(report->steps);
     free(report->database);
     free(report->host);
+    free(report->changes);
     *report = (struct report){0};
 }
 
@@ -58,6 +60,16 @@ hear_applied(struct report *report, const struct event *event)
     report->to = event->wanted;
 }
 
+static void
+hear_changes(struct report *report, const struct event *event)
+{
+    AUTO_TEXT text = TEXT_INIT;
+
+    changes_say(event->changes, "\n", &text);
+    free(report->changes);
+    report->changes = text.size_bytes > 0 ? text_take(&text) : NULL;
+}
+
 void
 report_hear(struct report *report, const struct event *event)
 {
@@ -67,6 +79,8 @@ report_hear(struct report *report, const struct event *event)
         hear_connected(report, event);
     else if (event->kind == EVENT_MIGRATION_APPLIED)
         hear_applied(report, event);
+    else if (event->kind == EVENT_SCHEMA_CHANGED)
+        hear_changes(report, event);
     else if (event->kind == EVENT_MIGRATION_FAILED)
         report->is_told = true;
 }

@@ -29,6 +29,7 @@ struct report {
     struct report_step *steps;
     size_t count;
     size_t capacity;
+    char *changes;    /* of the schema, a line a kind; NULL: none, or they are not known */
     int64_t begun_ms; /* monotonic */
     int64_t duration_ms;
     bool is_told; /* a migration.failed has said what went wrong */

@@ -203,6 +203,7 @@ void
 run_done(struct run *run)
 {
     watcher_done(&run->watcher);
+    effects_done(&run->effects);
     session_close(&run->session);
     history_free(run->history);
     plan_free(run->plan);

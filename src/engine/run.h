@@ -5,6 +5,7 @@
 #ifndef ENGINE_RUN_H
 #define ENGINE_RUN_H
 
+#include "engine/effects.h"
 #include "engine/identity.h"
 #include "engine/plan.h"
 #include "engine/script.h"
@@ -40,8 +41,9 @@ struct run {
     const struct step *watched_step; /* the first that is not done; NULL: none is under way */
     bool is_permitted;               /* nobody refuses it; it is about to write */
     bool is_started;                 /* run.started was told */
-    bool is_to_be_replanned;         /* a step outside a transaction lost a race, and waited */
-    bool is_unprepared;              /* a file of the plan touches prepared statements: use none */
+    struct effects effects;
+    bool is_to_be_replanned; /* a step outside a transaction lost a race, and waited */
+    bool is_unprepared;      /* a file of the plan touches prepared statements: use none */
     /* The SQL that names our tables. */
     char *sql_guard;
     char *sql_guard_first;

@@ -347,6 +347,41 @@ tell_failed(struct run *run, const struct error *err)
                         });
 }
 
+/* Look and apply, again and again while a lost connection or a rival's move asks for it. */
+static bool
+run_to_goal(struct run *run, const struct goal *goal, struct error *err)
+{
+    struct plan_policy policy = runner_policy(run->config, goal);
+    size_t reconnects = 0;
+    size_t replans = 0;
+    struct patience patience = {0};
+
+    for (;;) {
+        bool is_prepared = prepare(run, &policy, err);
+        if (is_prepared)
+            hold_bounds(run->plan, &policy);
+        if (is_prepared && run->plan->count > 0)
+            effects_look_before(&run->effects, &run->session);
+        if (is_prepared && apply_all(run, &patience, err))
+            return true;
+        if (run->applied > 0)
+            reconnects = replans = 0;
+        bool is_patient = run->is_to_be_replanned;
+        run->is_to_be_replanned = false;
+        if (err->kind == ERROR_MOVED && (is_patient || replans++ < REPLANS_MAX))
+            continue;
+        bool is_lost = err->kind == ERROR_CONNECTION && run->session.db != NULL &&
+                       (run->is_started || run->is_permitted);
+        if (!is_lost || reconnects++ >= RECONNECTS_MAX)
+            return false;
+        error_prefix(err, "connecting again");
+        tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = err->message});
+        session_close(&run->session);
+        if (!signals_sleep(RECONNECT_MS << reconnects, err))
+            return false;
+    }
+}
+
 bool
 runner_run(const struct config *config,
     const struct run_identity *identity,
@@ -356,10 +391,6 @@ runner_run(const struct config *config,
 {
     AUTO_CATALOG struct catalog *catalog = NULL;
     AUTO_RUN run = {.config = config, .listener = listener, .identity = identity};
-    struct plan_policy policy = runner_policy(config, goal);
-    size_t reconnects = 0;
-    size_t replans = 0;
-    struct patience patience = {0};
 
     retry_tell(&run);
     /* The folder is read while the server answers; one with an atlas.sum before it is asked. */
@@ -368,30 +399,9 @@ runner_run(const struct config *config,
     if (!catalog_load(config->path, (size_t)config->max_file_mib << 20, &catalog, err))
         return false;
     run.catalog = catalog;
-    for (;;) {
-        bool is_prepared = prepare(&run, &policy, err);
-        if (is_prepared)
-            hold_bounds(run.plan, &policy);
-        if (is_prepared && apply_all(&run, &patience, err))
-            return true;
-        if (run.applied > 0)
-            reconnects = replans = 0;
-        bool is_patient = run.is_to_be_replanned;
-        run.is_to_be_replanned = false;
-        if (err->kind == ERROR_MOVED && (is_patient || replans++ < REPLANS_MAX))
-            continue;
-        bool is_lost = err->kind == ERROR_CONNECTION && run.session.db != NULL &&
-                       (run.is_started || run.is_permitted);
-        if (!is_lost || reconnects++ >= RECONNECTS_MAX) {
-            tell_failed(&run, err);
-            return false;
-        }
-        error_prefix(err, "connecting again");
-        tell(listener, &(struct event){.kind = EVENT_WARNING, .text = err->message});
-        session_close(&run.session);
-        if (!signals_sleep(RECONNECT_MS << reconnects, err)) {
-            tell_failed(&run, err);
-            return false;
-        }
-    }
+    bool is_good = run_to_goal(&run, goal, err);
+    if (!is_good)
+        tell_failed(&run, err);
+    effects_tell(&run.effects, &run.session, listener);
+    return is_good;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "schema/changes.h"
 
 const char *
 wording_name(enum event_kind kind)
@@ -25,6 +26,7 @@ wording_name(enum event_kind kind)
         [EVENT_VERSION_WAITING] = "version.waiting",
         [EVENT_VERSION_REACHED] = "version.reached",
         [EVENT_SCHEMA_DROPPED] = "schema.dropped",
+        [EVENT_SCHEMA_CHANGED] = "schema.changed",
         [EVENT_NOTICE] = "notice",
         [EVENT_WARNING] = "warning",
         [EVENT_DETAIL] = "detail",
@@ -60,6 +62,8 @@ wording_severity(const struct event *event)
         return LOG_ERROR;
     case EVENT_STATEMENT_RUNNING:
         return event->waiting > 0 ? LOG_WARNING : LOG_INFO;
+    case EVENT_SCHEMA_CHANGED:
+        return event->error != NULL || event->changes->count > 0 ? LOG_INFO : LOG_DEBUG;
     case EVENT_NOTICE:
         return strcmp(event->severity, "WARNING") == 0 ? LOG_WARNING : LOG_INFO;
     }
@@ -240,6 +244,19 @@ say_notice(const struct event *event, struct text *message)
         text_printf(message, "\ncontext: %.*s", SHOWN_BYTES / 4, event->context);
 }
 
+static void
+say_changed(const struct event *event, struct text *message)
+{
+    if (event->error != NULL) {
+        text_printf(message, "schema changes are not known: %s", event->error->message);
+    } else if (event->changes->count == 0) {
+        text_puts(message, "schema not changed");
+    } else {
+        text_puts(message, "schema changed; ");
+        changes_say(event->changes, "; ", message);
+    }
+}
+
 void
 wording_message(const struct event *event, struct text *message)
 {
@@ -301,6 +318,9 @@ wording_message(const struct event *event, struct text *message)
         add_version(message, event->has_from, event->from);
         text_puts(message, " -> ");
         add_version(message, event->has_wanted, event->wanted);
+        break;
+    case EVENT_SCHEMA_CHANGED:
+        say_changed(event, message);
         break;
     case EVENT_SCHEMA_DROPPED:
     case EVENT_WARNING:
@@ -374,6 +394,10 @@ wording_fields(const struct event *event)
     if (event->kind == EVENT_VERSION_WAITING) {
         put_version(fields, "from", event->has_from, event->from);
         put_version(fields, "wanted", event->has_wanted, event->wanted);
+    }
+    if (event->kind == EVENT_SCHEMA_CHANGED && event->error == NULL) {
+        json_put_number(fields, "count", (int64_t)event->changes->count);
+        json_object_set_new(fields, "changes", changes_list(event->changes));
     }
     if (event->kind == EVENT_NOTICE) {
         json_put_string(fields, "sqlstate", event->sqlstate);

@@ -15,7 +15,7 @@ COMMANDS = f"The commands are {', '.join(NAMES[:-1])} and {NAMES[-1]}; pgstride 
 OPTIONS = (
     "database auth path source role wait-timeout lock-timeout ddl-lock-timeout retry-for heartbeat"
     " statement-timeout"
-    " atomic out-of-order drift if-ahead max-file-size log-format verbose slack-webhook-url notify before-url"
+    " atomic out-of-order drift if-ahead max-file-size log-format no-effects verbose slack-webhook-url notify before-url"
     " after-url hook-token hook-timeout image format"
     " offline exit-code method name prefetch help version"
 ).split()

@@ -357,6 +357,7 @@ class LostRace(DatabaseCase):
             "<time> INFO  2 of 3 migrations pending on <database> at 127.0.0.1: 1 -> 3",
             "<time> INFO  2_u applied in <duration> (2 statements); current version is 2",
             "<time> INFO  3_v applied in <duration> (1 statement); current version is 3",
+            "<time> INFO  schema changed; tables: ~t (column a added), +u, +v",
             "<time> INFO  succeeded! 2 migrations applied in <duration>; 1 -> 3",
         ], [line for line in lines if line not in retried and " waits for " not in line
             and " stands aside" not in line])
