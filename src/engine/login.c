@@ -231,6 +231,19 @@ login_get(const struct config *config,
     return true;
 }
 
+/* The folder of Cloud SQL's sockets is the platform's: the server is never local. */
+static void
+explain_socket(const struct config *config, struct error *err)
+{
+    static const char FOLDER[] = "/cloudsql/";
+    AUTO_STRING char *host = pg_effective_value(config->url.conninfo, "host");
+
+    if (err->kind == ERROR_CONNECTION && host != NULL && strncmp(host, FOLDER, strlen(FOLDER)) == 0)
+        error_hint(err, "Is it PROJECT:REGION:INSTANCE, is the instance attached to the job "
+                        "(--set-cloudsql-instances), and has the job's account "
+                        "roles/cloudsql.client?");
+}
+
 void
 login_explain(const struct config *config, struct error *err)
 {
@@ -238,6 +251,7 @@ login_explain(const struct config *config, struct error *err)
     AUTO_STRING char *user = pg_effective_value(config->url.conninfo, "user");
     size_t size = user != NULL ? strlen(user) : 0;
 
+    explain_socket(config, err);
     if (config->auth == AUTH_PASSWORD || strncmp(err->sqlstate, "28", 2) != 0)
         return;
     if (config->auth == AUTH_AWS_IAM)

@@ -38,7 +38,7 @@ MUST_CHECK bool login_get(const struct config *config,
     struct login *login,
     struct error *err);
 
-/* Say what a login by IAM needs, where the server refused one. */
+/* Say what a login by IAM needs, where the server refused one, and what Cloud SQL's socket. */
 void login_explain(const struct config *config, struct error *err);
 
 #endif

@@ -153,6 +153,16 @@ class Identity(PlatformCase):
                 self.assertTrue(texts[0].startswith(where), texts)
 
 
+class Sockets(PlatformCase):
+    def test_cloud_sqls_that_is_not_there(self):
+        database = "postgres://migrator:x@/company?host=/cloudsql/acme:europe-west1:company"
+        self.assert_log(self.up(FILES, "--wait-timeout", "0", database=database), """
+            <time> ERROR connection to server on socket "/cloudsql/acme:europe-west1:company/.s.PGSQL.5432" failed: No such file or directory
+                               hint: Is it PROJECT:REGION:INSTANCE, is the instance attached to the job (--set-cloudsql-instances), and has the job's account roles/cloudsql.client?
+            <time> ERROR failed: nothing was applied; a retry may help
+        """, status=1)
+
+
 class Attempts(PlatformCase):
     BAD = {"1_a.up.sql": "CREATE TABLE a ();", "2_b.up.sql": "SELECT 1;\nSELECT nope;\n"}
     AGAIN = ("<time> WARN  cloud-run has started execution migrate-x1 again, as attempt 1: the one"
