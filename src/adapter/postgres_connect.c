@@ -150,7 +150,7 @@ default_sslmode(const char *conninfo)
 static PGconn *
 start_connecting(const struct pg_target *target)
 {
-    enum { PARAMETERS_MAX = 11 };
+    enum { PARAMETERS_MAX = 12 };
     const char *keywords[PARAMETERS_MAX] = {"fallback_application_name", "keepalives_idle",
         "keepalives_interval", "keepalives_count", "tcp_user_timeout"};
     const char *values[PARAMETERS_MAX] = {"pgstride", "30", "10", "3", "60000"};
@@ -177,6 +177,10 @@ start_connecting(const struct pg_target *target)
     if (target->sslmode != NULL) {
         keywords[count] = "sslmode";
         values[count++] = target->sslmode;
+    }
+    if (target->dbname != NULL) {
+        keywords[count] = "dbname";
+        values[count++] = target->dbname;
     }
     keywords[count] = "client_encoding";
     values[count++] = "UTF8";

@@ -25,8 +25,16 @@ static const struct command COMMANDS[] = {
         "Of up, up N, down N, down --all or goto V, as its arguments say.\n"
         "Shows each file and its statements with their lines, and which run outside a\n"
         "transaction and why. Writes nothing and takes no lock. --format json gives all of each\n"
-        "statement.",
+        "statement. --observe URL: rehearses it there, as pgstride rehearse does.",
         command_plan, NEED_DATABASE, OUTPUT_ANSWER},
+    {"rehearse", "rehearse", "tell what up would do to the application, or down N, or goto V",
+        "Of up, up N, down N, down --all or goto V: runs it on a scratch database and asks the\n"
+        "server after each statement which locks it took, what it scanned, rewrote or took away.\n"
+        "With the size and the traffic of the real tables that is a verdict: safe, brief-lock,\n"
+        "blocks-writes, blocks-all, breaks (running code), and the safe way instead. The scratch\n"
+        "database is made beside the real one from the folder, and dropped; or --observe names\n"
+        "one. --fail-on: exit 1 from a verdict on. --format json.",
+        command_rehearse, NEED_DATABASE, OUTPUT_ANSWER},
     {"status", "status", "list every migration: applied, pending, missing, changed",
         "Lists every migration of the folder and of the history: applied, pending, changed\n"
         "(edited after it was applied), missing (applied, and not in the folder) or failed (begun\n"

@@ -66,7 +66,7 @@ static const struct option OPTIONS[] = {
     {"image", "PGSTRIDE_IMAGE", NULL, OPTION_STRING, FIELD(image), 0, 0, NULL, NULL, "NAME",
         "the container's image, where the platform does not tell it: for the log and the history"},
     {"format", "PGSTRIDE_FORMAT", NULL, OPTION_CHOICE, FIELD(format), 0, 0, "text", "text|json",
-        "FORMAT", "of the answer of status, version, plan and verify"},
+        "FORMAT", "of the answer of status, version, plan, rehearse and verify"},
     {"offline", "PGSTRIDE_OFFLINE", NULL, OPTION_SWITCH, FIELD(is_offline), 0, 0, "false", NULL,
         NULL, "verify: the folder alone, without a database"},
     {"exit-code", "PGSTRIDE_EXIT_CODE", NULL, OPTION_SWITCH, FIELD(is_exit_code), 0, 0, "false",
@@ -104,6 +104,16 @@ static const struct option DOWN_OPTIONS[] = {
         "revert every migration"},
 };
 
+static const struct option REHEARSE_OPTIONS[] = {
+    {"all", NULL, NULL, OPTION_SWITCH, FIELD(is_all), 0, 0, "false", NULL, NULL,
+        "down: every migration"},
+    {"observe", "PGSTRIDE_OBSERVE", NULL, OPTION_SECRET, FIELD(observe), 0, 0, NULL, NULL, "URL",
+        "a scratch database that has the schema: rehearse there, and roll back"},
+    {"fail-on", "PGSTRIDE_FAIL_ON", NULL, OPTION_CHOICE, FIELD(fail_on), 0, 0, "never",
+        "never|brief-lock|blocks-writes|blocks-all|breaks", "LEVEL",
+        "exit 1 when a statement is as bad, or worse"},
+};
+
 static const struct option DROP_OPTIONS[] = {
     {"f", NULL, NULL, OPTION_SWITCH, FIELD(is_forced), 0, 0, "false", NULL, NULL, "without asking"},
 };
@@ -122,7 +132,8 @@ static const struct option_table {
     {NULL, OPTIONS, ARRAY_LENGTH(OPTIONS)},
     {"create", CREATE_OPTIONS, ARRAY_LENGTH(CREATE_OPTIONS)},
     {"down", DOWN_OPTIONS, ARRAY_LENGTH(DOWN_OPTIONS)},
-    {"plan", DOWN_OPTIONS, ARRAY_LENGTH(DOWN_OPTIONS)},
+    {"plan", REHEARSE_OPTIONS, ARRAY_LENGTH(REHEARSE_OPTIONS)},
+    {"rehearse", REHEARSE_OPTIONS, ARRAY_LENGTH(REHEARSE_OPTIONS)},
     {"wait", WAIT_OPTIONS, ARRAY_LENGTH(WAIT_OPTIONS)},
     {"drop", DROP_OPTIONS, ARRAY_LENGTH(DROP_OPTIONS)},
 };

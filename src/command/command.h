@@ -32,6 +32,7 @@ MUST_CHECK bool command_force(const struct invocation *invocation, struct error 
 MUST_CHECK bool command_baseline(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_drop(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_plan(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_rehearse(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_status(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_version(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_verify(const struct invocation *invocation, struct error *err);

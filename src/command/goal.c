@@ -65,3 +65,21 @@ goal_read(const char *name,
     *goal = read;
     return true;
 }
+
+bool
+goal_read_arguments(
+    const struct invocation *invocation, const char *command, struct goal *goal, struct error *err)
+{
+    const char *const *arguments = invocation->arguments;
+    size_t count = invocation->arguments_count;
+    bool is_vague = false;
+
+    if (!goal_read(count > 0 ? arguments[0] : "up", arguments + 1, count > 0 ? count - 1 : 0,
+            invocation->config->is_all, goal, &is_vague, err))
+        return false;
+    if (!is_vague)
+        return true;
+    error_set(err, ERROR_USAGE, "down was not told how many migrations to revert");
+    return error_hint(
+        err, "Write pgstride %s down N, or pgstride %s down --all.", command, command);
+}

@@ -21,4 +21,8 @@ MUST_CHECK bool goal_read(const char *name,
     bool *is_vague,
     struct error *err);
 
+/* The goal as plan and rehearse have it: up, up N, down N, down --all or goto V; else up. */
+MUST_CHECK bool goal_read_arguments(
+    const struct invocation *invocation, const char *command, struct goal *goal, struct error *err);
+
 #endif

@@ -26,6 +26,7 @@ config_done(struct config *config)
     free(config->role);
     free(config->method);
     free(config->name);
+    free(config->observe);
     free(config->extension);
     free(config->directory);
     free(config->time_format);

@@ -13,6 +13,7 @@ enum if_ahead { IF_AHEAD_OK, IF_AHEAD_FAIL };
 enum log_choice { LOG_CHOICE_AUTO, LOG_CHOICE_TEXT, LOG_CHOICE_JSON };
 enum notify_choice { NOTIFY_CHANGES, NOTIFY_ALWAYS, NOTIFY_FAILURE, NOTIFY_NEVER };
 enum auth_choice { AUTH_PASSWORD, AUTH_GCP_IAM, AUTH_AWS_IAM };
+enum fail_on { FAIL_ON_NEVER, FAIL_ON_BRIEF, FAIL_ON_WRITES, FAIL_ON_ALL, FAIL_ON_BREAKS };
 enum answer_format { ANSWER_TEXT, ANSWER_JSON };
 
 struct config {
@@ -50,6 +51,8 @@ struct config {
     bool is_exit_code; /* status: 1 when something is pending */
     bool is_offline;   /* verify: without a database */
     bool is_atomic;    /* a run is one transaction */
+    char *observe;     /* rehearse, plan: a scratch database that has the schema; NULL: none */
+    int fail_on;       /* rehearse, plan: enum fail_on */
     char *extension;   /* create, as the rest of these: golang-migrate's -ext */
     char *directory;   /* NULL: see is_path_given */
     char *time_format; /* "unix", "unixNano" or a layout of Go's; NULL: as YYYYMMDDHHMMSS */
@@ -64,7 +67,8 @@ struct config {
     /* What config_finish makes of it. */
     bool is_path_given; /* `path` is not the one that is taken where none is named */
     struct database_url url;
-    const char *table; /* schema_migrations unless the URL says otherwise */
+    const char *scratch_name; /* a database beside the URL's, on its server; NULL: the URL's own */
+    const char *table;        /* schema_migrations unless the URL says otherwise */
 };
 
 void config_done(struct config *config);

@@ -270,12 +270,7 @@ run_place_error(const struct run *run,
         !script_parse(file->name, text, size, &script, &ignored) || statement >= script.count)
         return;
 
-    const struct statement *refused = &script.statements[statement];
-    size_t within =
-        position == 0 ? 0 : utf8_offset(text + refused->offset, refused->size_bytes, position - 1);
-    error_show_source(err, text, size, refused->offset + within);
-    if (position == 0)
-        err->caret = 0;
+    script_place_error(&script, text, size, statement, position, err);
 }
 
 char *

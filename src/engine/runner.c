@@ -405,3 +405,16 @@ runner_run(const struct config *config,
     effects_tell(&run.effects, &run.session, listener);
     return is_good;
 }
+
+bool
+runner_apply(const struct config *config,
+    const struct run_identity *identity,
+    struct catalog *catalog,
+    const struct listener *listener,
+    struct error *err)
+{
+    AUTO_RUN run = {
+        .config = config, .listener = listener, .identity = identity, .catalog = catalog};
+
+    return run_to_goal(&run, &(struct goal){.kind = PLAN_UP}, err);
+}

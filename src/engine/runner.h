@@ -30,4 +30,11 @@ MUST_CHECK bool runner_run(const struct config *config,
     const struct listener *listener,
     struct error *err);
 
+/* The same for a catalog that was loaded: apply all of it that is pending. */
+MUST_CHECK bool runner_apply(const struct config *config,
+    const struct run_identity *identity,
+    struct catalog *catalog,
+    const struct listener *listener,
+    struct error *err);
+
 #endif

@@ -8,6 +8,7 @@
 
 #include "adapter/lexer.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "engine/directive.h"
 #include "engine/passwords.h"
 
@@ -474,4 +475,21 @@ script_checksum(
         size_bytes = last->is_copy_in ? last->data_offset + last->data_bytes
                                       : last->offset + last->size_bytes;
     digest_text(text, size_bytes, hex);
+}
+
+void
+script_place_error(const struct script *script,
+    const char *text,
+    size_t size_bytes,
+    size_t statement,
+    size_t position,
+    struct error *err)
+{
+    const struct statement *refused = &script->statements[statement];
+    size_t within =
+        position == 0 ? 0 : utf8_offset(text + refused->offset, refused->size_bytes, position - 1);
+
+    error_show_source(err, text, size_bytes, refused->offset + within);
+    if (position == 0)
+        err->caret = 0;
 }

@@ -81,6 +81,17 @@ MUST_CHECK bool script_parse(const char *file,
     struct script *script,
     struct error *err);
 
+/*
+ * Show in `err` where statement `statement` was refused: at `position`, in its
+ * characters from 1, or 0 where the server named none.
+ */
+void script_place_error(const struct script *script,
+    const char *text,
+    size_t size_bytes,
+    size_t statement,
+    size_t position,
+    struct error *err);
+
 /* The checksum of the text up to the end of its first `count` statements. */
 void script_checksum(
     const char *text, const struct script *script, size_t count, char hex[DIGEST_HEX_BYTES]);

@@ -60,6 +60,7 @@ start_connecting(struct session *session)
     struct error failure = ERROR_INIT;
     struct pg_target target = {
         .conninfo = session->config->url.conninfo,
+        .dbname = session->config->scratch_name,
         .on_notice = hear_notice,
         .notice_context = session,
     };

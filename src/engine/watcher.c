@@ -55,7 +55,8 @@ give_up(struct watcher *watcher, const struct error *why)
 static bool
 open_connection(struct watcher *watcher, struct error *err)
 {
-    struct pg_target target = {.conninfo = watcher->config->url.conninfo};
+    struct pg_target target = {
+        .conninfo = watcher->config->url.conninfo, .dbname = watcher->config->scratch_name};
     AUTO_LOGIN login = {0};
     bool is_worth_waiting = false;
 

@@ -10,7 +10,7 @@ import urllib.parse
 from support.harness import Case, binary
 
 URL = "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full"
-NAMES = "up down goto plan status version wait force baseline drop verify create hash".split()
+NAMES = "up down goto plan rehearse status version wait force baseline drop verify create hash".split()
 COMMANDS = f"The commands are {', '.join(NAMES[:-1])} and {NAMES[-1]}; pgstride --help says more."
 OPTIONS = (
     "database auth path source role wait-timeout lock-timeout ddl-lock-timeout retry-for heartbeat"
@@ -19,7 +19,8 @@ OPTIONS = (
     " after-url hook-token hook-timeout image format"
     " offline exit-code method name prefetch help version"
 ).split()
-OWN_OPTIONS = {"create": "ext dir seq digits format tz".split(), "down": ["all"], "plan": ["all"],
+OWN_OPTIONS = {"create": "ext dir seq digits format tz".split(), "down": ["all"],
+               "plan": ["all", "observe", "fail-on"], "rehearse": ["all", "observe", "fail-on"],
                "wait": ["timeout"], "drop": ["f"]}
 FLAGS_ALONE = {"PGSTRIDE_" + name for name in ("PREFETCH", "HELP", "VERSION", "METHOD", "NAME")}
 ESCAPES = (

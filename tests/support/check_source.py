@@ -16,7 +16,7 @@ import re
 import sys
 
 # From the top down: a layer includes itself and what stands below it.
-LAYERS = ("main", "cli", "command", "engine", "schema", "adapter", "base")
+LAYERS = ("main", "cli", "command", "rehearsal", "engine", "schema", "adapter", "base")
 
 # Library headers and the only files that may include them.
 LIBRARY_USERS = (

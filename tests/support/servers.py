@@ -144,7 +144,7 @@ def unpack(package, root):
 
 
 def finish(root):
-    """What the packages' scripts would have done: a shell, and the server's user."""
+    """What the packages' scripts would have done: a shell, the server's user, its own host."""
     if not os.path.lexists(f"{root}/usr/bin/sh"):
         os.symlink("dash", f"{root}/usr/bin/sh")
     user = pwd.getpwnam("postgres")
@@ -153,6 +153,8 @@ def finish(root):
             "root:x:0:0::/:/bin/sh\n"
             f"postgres:x:{user.pw_uid}:{user.pw_gid}::/tmp:/bin/sh\n"
         )
+    with open(f"{root}/etc/hosts", "w", encoding="ascii") as file:
+        file.write("127.0.0.1 localhost\n")  # 13's statistics go through a socket there
     with open(f"{root}/etc/group", "w", encoding="ascii") as file:
         file.write(f"root:x:0:\npostgres:x:{user.pw_gid}:\n")
     run(inside(root, ["ldconfig"]))

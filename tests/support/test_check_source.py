@@ -25,7 +25,7 @@ class SourceCheck(unittest.TestCase):
             return [f"{path}:{line}: {rule}" for path, line, rule in check_source.check_tree(root)]
 
     def test_an_include_that_goes_upwards_is_found(self):
-        order = "main > cli > command > engine > schema > adapter > base"
+        order = "main > cli > command > rehearsal > engine > schema > adapter > base"
         table = (
             ("src/base/text.c", "adapter/log.h", "base"),
             ("src/adapter/log.c", "engine/plan.h", "adapter"),
@@ -57,7 +57,7 @@ class SourceCheck(unittest.TestCase):
     def test_a_folder_that_is_no_layer_is_found(self):
         self.assertEqual(
             ["src/util/x.c:1: src/ has no such layer; "
-             "there are main, cli, command, engine, schema, adapter, base"],
+             "there are main, cli, command, rehearsal, engine, schema, adapter, base"],
             self.violations({"src/util/x.c": "\n"}),
         )
 
