@@ -90,6 +90,12 @@ int pg_backend_pid(const struct pg *pg);
  */
 void pg_limit(struct pg *pg, int64_t silence_ms);
 
+/*
+ * Be of use only while `other` stands: when that connection is lost, a wait of this
+ * one cancels its statement and fails as if it were lost itself.
+ */
+void pg_depend(struct pg *pg, struct pg *other);
+
 /* An identifier, quoted; the caller frees it. */
 char *pg_quote_identifier(struct pg *pg, const char *name);
 

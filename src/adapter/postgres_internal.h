@@ -20,6 +20,7 @@ struct pg {
     int64_t idle_at_ms; /* monotonic: its next call */
     int64_t silence_ms; /* the longest wait for a word of the server; 0: for ever */
     bool is_given_up;   /* it did not answer */
+    struct pg *other;   /* that must stand too; NULL: none */
     /* After a request to stop. */
     int64_t stop_until_ms;   /* monotonic: how long the server's answers are waited for; 0: none */
     int64_t cancel_again_ms; /* when */

@@ -116,9 +116,29 @@ keep_limit(struct pg *pg, int64_t began_ms, int *timeout_ms, struct error *err)
     return true;
 }
 
+void
+pg_depend(struct pg *pg, struct pg *other)
+{
+    pg->other = other;
+}
+
+/* What came on a connection that has nothing to say: its end. Nobody is to work for us then. */
+static bool
+check_other(struct pg *pg, PGconn *other, struct error *err)
+{
+    if (PQconsumeInput(other) && PQstatus(other) != CONNECTION_BAD)
+        return true;
+    pg_fail_lost(other, err);
+    error_prefix(err, "the migration lock was lost");
+    cancel_statement(pg->connection);
+    pg->is_given_up = true;
+    return false;
+}
+
 bool
 pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
 {
+    PGconn *other = pg->other != NULL ? pg->other->connection : NULL;
     int64_t began_ms = clock_monotonic_ms();
 
     for (;;) {
@@ -137,9 +157,12 @@ pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
         struct pollfd wait[] = {
             {.fd = PQsocket(pg->connection), .events = (short)(unsent ? POLLIN | POLLOUT : POLLIN)},
             {.fd = is_stopping ? -1 : signals_descriptor(), .events = POLLIN},
+            {.fd = other != NULL ? PQsocket(other) : -1, .events = POLLIN},
         };
         if (poll(wait, ARRAY_LENGTH(wait), timeout_ms) <= 0)
             continue;
+        if (other != NULL && wait[2].revents != 0 && !check_other(pg, other, err))
+            return false;
         if ((wait[0].revents & ~POLLOUT) != 0)
             return PQconsumeInput(pg->connection) ? true : pg_fail_lost(pg->connection, err);
         if (is_writable_wanted && (wait[0].revents & POLLOUT) != 0)

@@ -52,7 +52,8 @@ adoption_record(struct run *run, struct error *err)
     }
     if (json_array_size(rows) == 0)
         return true;
-    if (!adoption_enter(run, rows, "adopted", err))
+    if (!session_begin(&run->session, err) ||
+        !session_end(&run->session, adoption_enter(run, rows, "adopted", err), err))
         return error_prefix(err, "cannot enter what was applied before into the history");
 
     AUTO_STRING char *told = memory_printf("%zu migrations that another tool applied or reverted "

@@ -9,24 +9,10 @@
 #include "adapter/signals.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/alone_internal.h"
+#include "engine/alone_pooled.h"
 #include "engine/concurrent_index.h"
 #include "engine/long_wait.h"
-
-struct alone {
-    struct run *run;
-    const struct step *step;
-    size_t index; /* of the step in the plan */
-    struct script script;
-    const char *text;
-    char *owned_text;
-    size_t done;
-    char version[24];
-    char from[24];
-    char to[24]; /* -1, golang-migrate's word, where there is no version any more */
-    char attempt_id[24];
-    char checksum_done[DIGEST_HEX_BYTES]; /* of the file up to what is done */
-    struct pg_rows *roles;                /* that the file took on, while we use ours; or NULL */
-};
 
 static void
 alone_done(struct alone *alone)
@@ -45,31 +31,6 @@ command(struct alone *alone, char *sql, size_t count, const char *const *values,
 
     free(sql);
     return is_good;
-}
-
-static bool
-begin(struct alone *alone, struct error *err)
-{
-    struct pg *db = alone->run->session.db;
-
-    if (!pg_command(db, "BEGIN", 0, NULL, err))
-        return false;
-    return !alone->run->session.is_commit_async ||
-           pg_command(db, "SET LOCAL synchronous_commit = on", 0, NULL, err);
-}
-
-/* Commit, or roll back what failed and keep its error. */
-static bool
-end(struct alone *alone, bool is_good, struct error *err)
-{
-    struct error ignored = ERROR_INIT;
-
-    if (is_good)
-        return pg_command(alone->run->session.db, "COMMIT", 0, NULL, err);
-    if (!pg_is_lost(alone->run->session.db) &&
-        !pg_command(alone->run->session.db, "ROLLBACK", 0, NULL, &ignored))
-        error_prefix(err, "and the rollback failed");
-    return false;
 }
 
 #define SQL_SET_DIRTY                                                                              \
@@ -161,10 +122,10 @@ enter_attempt(struct alone *alone, struct error *err)
 static bool
 start(struct alone *alone, struct error *err)
 {
-    if (!begin(alone, err))
-        return false;
-    bool is_good = move_version(alone, err) && enter_attempt(alone, err);
-    return end(alone, is_good, err);
+    const struct session *session = &alone->run->session;
+
+    return session_begin(session, err) &&
+           session_end(session, move_version(alone, err) && enter_attempt(alone, err), err);
 }
 
 #define SQL_SET "SELECT set_config($1, $2, false)"
@@ -253,8 +214,8 @@ is_to_be_prepared(const struct alone *alone, size_t index)
  * Inside a transaction of the file's own the progress commits, or goes, with it.
  * One that is prepared would keep the history's row locked: it is recorded behind it.
  */
-static bool
-record_progress(struct alone *alone, struct error *err)
+bool
+alone_record_progress(struct alone *alone, struct error *err)
 {
     char done[24];
     const char *const values[] = {alone->attempt_id, done, alone->checksum_done};
@@ -266,8 +227,8 @@ record_progress(struct alone *alone, struct error *err)
         values, err);
 }
 
-static bool
-run_statement(struct alone *alone, size_t index, struct error *err)
+bool
+alone_send(struct alone *alone, size_t index, struct error *err)
 {
     const struct statement *statement = &alone->script.statements[index];
     struct pg *db = alone->run->session.db;
@@ -275,10 +236,7 @@ run_statement(struct alone *alone, size_t index, struct error *err)
     AUTO_ROWS struct pg_rows *limit = NULL;
     AUTO_REPLY reply = {0};
 
-    if (statement->is_run_alone && alone->step->is_resumed &&
-        !concurrent_index_sweep(alone->run, alone->attempt_id, sql, err))
-        return false;
-    bool is_long = statement->is_concurrent && !pg_is_in_transaction(alone->run->session.db);
+    bool is_long = statement->is_concurrent && !pg_is_in_transaction(db);
     if (is_long && !long_wait_begin(alone->run, alone->step, statement, &limit, err))
         return false;
     if (!enter_roles(alone, err))
@@ -288,23 +246,52 @@ run_statement(struct alone *alone, size_t index, struct error *err)
                                         : pg_run(db, sql, &reply, err);
     if (!is_run || (is_long && !long_wait_end(alone->run, limit, err)))
         return false;
-    if (reply.kind == PG_REPLY_FAILED) {
-        *err = reply.error;
-        run_place_error(alone->run, alone->step, index, reply.position, err);
+    if (reply.kind != PG_REPLY_FAILED)
+        return true;
+    *err = reply.error;
+    run_place_error(alone->run, alone->step, index, reply.position, err);
+    return false;
+}
+
+bool
+alone_send_outside(struct alone *alone, size_t index, struct error *err)
+{
+    const struct statement *statement = &alone->script.statements[index];
+    AUTO_STRING char *sql = memory_copy(alone->text + statement->offset, statement->size_bytes);
+
+    if (statement->is_run_alone && alone->step->is_resumed &&
+        !concurrent_index_sweep(alone->run, alone->attempt_id, sql, err))
         return false;
-    }
+    if (!alone_send(alone, index, err))
+        return false;
     if (statement->is_run_alone && !concurrent_index_check(alone->run, sql, err)) {
         run_place_error(alone->run, alone->step, index, 0, err);
         return false;
     }
+    return true;
+}
+
+void
+alone_note_done(struct alone *alone, size_t index)
+{
+    struct step_script *noted = &alone->run->scripts[alone->index];
+
     alone->done = index + 1;
-    if (statement->control == CONTROL_CHAIN)
-        alone->run->scripts[alone->index].statements_kept = index;
-    else if (!pg_is_in_transaction(db))
-        alone->run->scripts[alone->index].statements_kept = alone->done;
+    if (alone->script.statements[index].control == CONTROL_CHAIN)
+        noted->statements_kept = index;
+    else if (!pg_is_in_transaction(alone->run->session.db))
+        noted->statements_kept = alone->done;
     script_checksum(alone->text, &alone->script, alone->done, alone->checksum_done);
+}
+
+bool
+alone_run_statement(struct alone *alone, size_t index, struct error *err)
+{
+    if (!alone_send_outside(alone, index, err))
+        return false;
+    alone_note_done(alone, index);
     return alone->done == alone->script.count ||
-           (leave_roles(alone, err) && record_progress(alone, err));
+           (leave_roles(alone, err) && alone_record_progress(alone, err));
 }
 
 /* The row's checksum is of what has run: whoever asks what failed needs the whole file's. */
@@ -327,9 +314,10 @@ record_failure(struct alone *alone, const struct error *failure)
         return;
     if (pg_is_in_transaction(db) && !pg_command(db, "ROLLBACK", 0, NULL, &err))
         return;
-    if (leave_roles(alone, &err) &&
-        command(alone, memory_printf(SQL_FAIL, alone->run->session.ledger.history_table),
-            ARRAY_LENGTH(values), values, &err))
+    const struct session *session = &alone->run->session;
+    AUTO_STRING char *sql = memory_printf(SQL_FAIL, session->ledger.history_table);
+    if ((session->is_pooled || leave_roles(alone, &err)) &&
+        session_command(session, sql, ARRAY_LENGTH(values), values, &err))
         return;
     error_prefix(&err, "the failure could not be entered into the history");
     tell(alone->run->listener, &(struct event){.kind = EVENT_WARNING, .text = err.message});
@@ -362,7 +350,7 @@ finish(struct alone *alone, int64_t *duration_ms, struct error *err)
     AUTO_STRING char *sql = memory_printf(SQL_FINISH, run->session.ledger.history_table);
     AUTO_ROWS struct pg_rows *rows = NULL;
 
-    if (!begin(alone, err))
+    if (!session_begin(&run->session, err))
         return false;
     bool is_good =
         (alone->step->is_late || command(alone,
@@ -370,7 +358,7 @@ finish(struct alone *alone, int64_t *duration_ms, struct error *err)
                                                          : memory_printf(SQL_EMPTY, table),
                                      1, version, err)) &&
         pg_query(run->session.db, sql, 2, values, &rows, err);
-    if (!end(alone, is_good, err))
+    if (!session_end(&run->session, is_good, err))
         return false;
     *duration_ms = pg_rows_count(rows) > 0 ? pg_rows_number(rows, 0, 0) : 0;
     return true;
@@ -391,23 +379,12 @@ reopen(struct alone *alone, struct error *err)
     return pg_command(alone->run->session.db, "BEGIN", 0, NULL, err);
 }
 
-/* The session's settings that the part which ran before made. */
-static bool
-repeat_settings(struct alone *alone, struct error *err)
+bool
+alone_repeat_settings(struct alone *alone, size_t end, struct error *err)
 {
-    for (size_t i = 0; i < alone->done; i++) {
-        const struct statement *statement = &alone->script.statements[i];
-        AUTO_STRING char *sql = memory_copy(alone->text + statement->offset, statement->size_bytes);
-        AUTO_REPLY reply = {0};
-        if (!statement->is_setting)
-            continue;
-        if (!pg_run(alone->run->session.db, sql, &reply, err))
+    for (size_t i = 0; i < end; i++) {
+        if (alone->script.statements[i].is_setting && !alone_send(alone, i, err))
             return false;
-        if (reply.kind != PG_REPLY_FAILED)
-            continue;
-        *err = reply.error;
-        run_place_error(alone->run, alone->step, i, reply.position, err);
-        return false;
     }
     return true;
 }
@@ -415,12 +392,18 @@ repeat_settings(struct alone *alone, struct error *err)
 static bool
 run_statements(struct alone *alone, struct error *err)
 {
-    if (!set_timeouts(alone, err) || !repeat_settings(alone, err) || !reopen(alone, err))
+    bool is_pooled = alone->run->session.is_pooled;
+
+    if (is_pooled ? !alone_pooled_resume(alone, err)
+                  : (!set_timeouts(alone, err) || !alone_repeat_settings(alone, alone->done, err)))
+        return false;
+    if (!reopen(alone, err))
         return false;
     for (size_t i = alone->done; i < alone->script.count; i++) {
         if (signals_is_stop_requested())
             return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
-        if (!run_statement(alone, i, err))
+        if (is_pooled ? !alone_pooled_statement(alone, i, err)
+                      : !alone_run_statement(alone, i, err))
             return false;
     }
     if (!pg_is_in_transaction(alone->run->session.db))
@@ -470,7 +453,8 @@ alone_step(struct run *run, size_t index, struct error *err)
         record_failure(&alone, err);
         return false;
     }
-    if (!session_reset(&run->session, err) || !finish(&alone, &duration_ms, err))
+    if ((!run->session.is_pooled && !session_reset(&run->session, err)) ||
+        !finish(&alone, &duration_ms, err))
         return false;
     run_tell_applied(run, step, duration_ms);
     return true;

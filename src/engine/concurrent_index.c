@@ -54,7 +54,7 @@ concurrent_index_sweep(struct run *run, const char *attempt_id, const char *sql,
     const char *const values[] = {sql, attempt_id};
     AUTO_ROWS struct pg_rows *rows = NULL;
 
-    if (!pg_query(run->session.db, query, ARRAY_LENGTH(values), values, &rows, err))
+    if (!session_query(&run->session, query, ARRAY_LENGTH(values), values, &rows, err))
         return error_prefix(err, "cannot look for invalid indexes");
     for (size_t i = 0; i < pg_rows_count(rows); i++) {
         if (!drop(run, pg_rows_text(rows, i, 0), err))
@@ -70,7 +70,7 @@ concurrent_index_check(struct run *run, const char *sql, struct error *err)
     const char *const values[] = {sql};
     AUTO_ROWS struct pg_rows *rows = NULL;
 
-    if (!pg_query(run->session.db, query, ARRAY_LENGTH(values), values, &rows, err))
+    if (!session_query(&run->session, query, ARRAY_LENGTH(values), values, &rows, err))
         return error_prefix(err, "cannot look for invalid indexes");
     if (pg_rows_count(rows) == 0)
         return true;

@@ -53,17 +53,12 @@ forget_version(struct run *run, const char *schema, struct error *err)
 }
 
 static bool
-drop_and_forget(struct run *run, const struct pg_rows *rows, size_t count, struct error *err)
+list_and_drop(struct run *run, struct pg_rows **rows, size_t *count, struct error *err)
 {
-    struct error ignored = ERROR_INIT;
-
-    if (!pg_command(run->session.db, "BEGIN", 0, NULL, err))
-        return false;
-    if (drop_all(run, rows, count, err) && forget_version(run, pg_rows_text(rows, 0, 0), err))
-        return pg_command(run->session.db, "COMMIT", 0, NULL, err);
-    if (!pg_is_lost(run->session.db) && !pg_command(run->session.db, "ROLLBACK", 0, NULL, &ignored))
-        error_prefix(err, "and the rollback failed");
-    return false;
+    if (!pg_query(run->session.db, SQL_LIST, 0, NULL, rows, err))
+        return error_prefix(err, "cannot list the tables");
+    *count = pg_rows_is_null(*rows, 0, 1) ? 0 : pg_rows_count(*rows);
+    return drop_all(run, *rows, *count, err) && forget_version(run, pg_rows_text(*rows, 0, 0), err);
 }
 
 bool
@@ -75,12 +70,10 @@ drop_tables(const struct config *config,
     AUTO_RUN run = {.config = config, .listener = listener, .identity = identity};
     AUTO_ROWS struct pg_rows *rows = NULL;
 
-    if (!run_open(&run, err))
+    size_t count = 0;
+    if (!run_open(&run, err) || !session_begin(&run.session, err))
         return false;
-    if (!pg_query(run.session.db, SQL_LIST, 0, NULL, &rows, err))
-        return error_prefix(err, "cannot list the tables");
-    size_t count = pg_rows_is_null(rows, 0, 1) ? 0 : pg_rows_count(rows);
-    if (!drop_and_forget(&run, rows, count, err))
+    if (!session_end(&run.session, list_and_drop(&run, &rows, &count, err), err))
         return error_prefix(err, "nothing was dropped");
     AUTO_STRING char *text = memory_printf("dropped %zu table%s of the schema %s on %s at %s",
         count, count == 1 ? "" : "s", pg_rows_text(rows, 0, 0), pg_database(run.session.db),

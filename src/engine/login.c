@@ -244,6 +244,28 @@ explain_socket(const struct config *config, struct error *err)
                         "roles/cloudsql.client?");
 }
 
+bool
+login_connect(const struct config *config,
+    enum metadata_patience patience,
+    int64_t attempt_ms,
+    struct pg **db,
+    struct error *err)
+{
+    struct pg_target target = {.conninfo = config->url.conninfo, .dbname = config->scratch_name};
+    AUTO_LOGIN login = {0};
+    bool is_worth_waiting = false;
+
+    if (!login_get(config, patience, &login, err))
+        return false;
+    target.password = login.password;
+    target.sslmode = login.sslmode;
+    AUTO_PG struct pg *opened = pg_connect_start(&target);
+    if (!pg_connect_finish(&opened, attempt_ms, &is_worth_waiting, err))
+        return false;
+    *db = TAKE(opened);
+    return true;
+}
+
 void
 login_explain(const struct config *config, struct error *err)
 {

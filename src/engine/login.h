@@ -7,6 +7,7 @@
 #define ENGINE_LOGIN_H
 
 #include "adapter/metadata.h"
+#include "adapter/postgres.h"
 #include "engine/config.h"
 
 /*
@@ -36,6 +37,16 @@ void login_done(struct login *login);
 MUST_CHECK bool login_get(const struct config *config,
     enum metadata_patience patience,
     struct login *login,
+    struct error *err);
+
+/*
+ * Another connection beside the run's: one attempt, as --auth says.
+ * Errors   as login_get and pg_connect_finish.
+ */
+MUST_CHECK bool login_connect(const struct config *config,
+    enum metadata_patience patience,
+    int64_t attempt_ms,
+    struct pg **db,
     struct error *err);
 
 /* Say what a login by IAM needs, where the server refused one, and what Cloud SQL's socket. */

@@ -32,7 +32,8 @@ long_wait_begin(struct run *run,
     struct error *err)
 {
     return warn_of_older(run, step, statement, err) &&
-           pg_query(run->session.db, SQL_TAKE_LIMIT, 0, NULL, limit, err);
+           (run->session.is_pooled || /* then nothing was set */
+               pg_query(run->session.db, SQL_TAKE_LIMIT, 0, NULL, limit, err));
 }
 
 #define SQL_SET_LIMIT "SELECT set_config('lock_timeout', $1, false)"
@@ -40,7 +41,9 @@ long_wait_begin(struct run *run,
 bool
 long_wait_end(struct run *run, const struct pg_rows *limit, struct error *err)
 {
-    const char *const values[] = {pg_rows_text(limit, 0, 0)};
+    if (limit == NULL)
+        return true;
 
+    const char *const values[] = {pg_rows_text(limit, 0, 0)};
     return pg_command(run->session.db, SQL_SET_LIMIT, ARRAY_LENGTH(values), values, err);
 }

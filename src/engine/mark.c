@@ -42,29 +42,6 @@ set_version(struct run *run, int64_t version, struct error *err)
            pg_command(run->session.db, set, 1, values, err);
 }
 
-/* Hold the version still: two runs without a lock wait for each other here. */
-static bool
-begin(struct run *run, struct error *err)
-{
-    AUTO_STRING char *durably = memory_string("SET LOCAL synchronous_commit = on");
-
-    return pg_command(run->session.db, "BEGIN", 0, NULL, err) &&
-           (!run->session.is_commit_async || pg_command(run->session.db, durably, 0, NULL, err)) &&
-           pg_command(run->session.db, run->sql_lock_table, 0, NULL, err);
-}
-
-static bool
-end(struct run *run, bool is_good, struct error *err)
-{
-    struct error ignored = ERROR_INIT;
-
-    if (is_good)
-        return pg_command(run->session.db, "COMMIT", 0, NULL, err);
-    if (!pg_is_lost(run->session.db) && !pg_command(run->session.db, "ROLLBACK", 0, NULL, &ignored))
-        error_prefix(err, "and the rollback failed");
-    return false;
-}
-
 static bool
 is_applied(const struct history *history, int64_t version)
 {
@@ -129,9 +106,11 @@ mark(struct run *run, int64_t version, const char *outcome, struct error *err)
     AUTO_JSON json_t *rows = list_changes(run, version);
     const struct history *history = run->history;
 
-    bool is_good = begin(run, err) && set_version(run, version, err) &&
-                   adoption_enter(run, rows, outcome, err);
-    if (!end(run, is_good, err))
+    /* Hold the version still: two runs without a lock wait for each other here. */
+    bool is_good = session_begin(&run->session, err) &&
+                   pg_command(run->session.db, run->sql_lock_table, 0, NULL, err) &&
+                   set_version(run, version, err) && adoption_enter(run, rows, outcome, err);
+    if (!session_end(&run->session, is_good, err))
         return error_prefix(err, "the version could not be set");
     tell(run->listener, &(struct event){
                             .kind = EVENT_VERSION_SET,
@@ -172,7 +151,7 @@ mark_force(const struct config *config,
     if (!run_open(&run, err))
         return false;
     history_infer(run.history, catalog);
-    if (!history_create(run.session.db, &run.session.ledger, err))
+    if (!session_create_tables(&run.session, err))
         return false;
     warn_unknown(&run, version);
     return adoption_record(&run, err) && mark(&run, version, "forced", err);
@@ -212,6 +191,5 @@ mark_baseline(const struct config *config,
     if (!run_open(&run, err) || !check_baseline(&run, version, err))
         return false;
     history_infer(run.history, catalog);
-    return history_create(run.session.db, &run.session.ledger, err) &&
-           mark(&run, version, "adopted", err);
+    return session_create_tables(&run.session, err) && mark(&run, version, "adopted", err);
 }

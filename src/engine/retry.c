@@ -67,7 +67,7 @@ load_failures(const struct session *session,
     const char *const values[] = {ledger->table, platform->name, platform->execution, task};
 
     return !ledger->has_history_table ||
-           pg_query(session->db, sql, ARRAY_LENGTH(values), values, rows, err);
+           session_query(session, sql, ARRAY_LENGTH(values), values, rows, err);
 }
 
 /* The failure as it was: place, message, SQLSTATE; and all of these as one line. */

@@ -111,7 +111,8 @@ write_record(const struct run *run, const char *column, const char *value, const
     AUTO_TEXT record = TEXT_INIT;
 
     text_printf(&record, SQL_RECORD, run->session.ledger.history_table, column, value);
-    session_add_settings(&run->session, RECORD_VALUES + 1, &record);
+    session_add_settings(
+        &run->session, RECORD_VALUES + 1, run->session.is_pooled ? "true" : "false", &record);
     text_puts(&record, setting);
     return text_take(&record);
 }
@@ -193,6 +194,7 @@ start_watch(struct run *run)
         .config = run->config,
         .listener = run->listener,
         .watched_db = run->session.db,
+        .is_pooled = run->session.is_pooled,
         .look_up = look_up,
         .context = run,
     };
@@ -318,7 +320,7 @@ run_record_failure(struct run *run, const struct step *step, const struct error 
         run_direction(step), step_file(step)->checksum, total, error, run->identity->run_id,
         run->identity->runner, PGSTRIDE_VERSION};
 
-    if (pg_command(run->session.db, sql, ARRAY_LENGTH(values), values, &err))
+    if (session_command(&run->session, sql, ARRAY_LENGTH(values), values, &err))
         return;
     error_prefix(&err, "the failure could not be entered into the history");
     tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = err.message});

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "engine/adoption.h"
 #include "engine/alone.h"
+#include "engine/alone_pooled.h"
 #include "engine/atlas_sum.h"
 #include "engine/atomic.h"
 #include "engine/patience.h"
@@ -62,7 +63,7 @@ static bool
 check_scripts(struct run *run, struct error *err)
 {
     free(run->scripts);
-    run->is_unprepared = false;
+    run->is_unprepared = run->session.is_pooled;
     run->scripts = memory_new((run->plan->count + 1) * sizeof(*run->scripts));
     for (size_t i = 0; i < run->plan->count; i++) {
         const struct step *step = &run->plan->steps[i];
@@ -78,6 +79,9 @@ check_scripts(struct run *run, struct error *err)
         if (!script_parse(file->name, text, size, &script, err))
             return false;
         if (!run_check_resumable(step, text, &script, err))
+            return false;
+        bool is_alone = step->is_resumed || script.mode == SCRIPT_ALONE;
+        if (run->session.is_pooled && is_alone && !alone_pooled_check(run, step, &script, err))
             return false;
         run->scripts[i] = (struct step_script){
             .mode = step->is_resumed ? SCRIPT_ALONE : script.mode,
@@ -198,7 +202,7 @@ prepare(struct run *run, const struct plan_policy *policy, struct error *err)
         return false;
     if (!get_permission(run, err))
         return false;
-    if (!history_create(run->session.db, &run->session.ledger, err))
+    if (!session_create_tables(&run->session, err))
         return false;
     tell_start(run);
     return adoption_record(run, err);

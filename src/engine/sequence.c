@@ -9,12 +9,16 @@
 
 enum phase {
     PHASE_BEGIN,
+    PHASE_ROLE,
     PHASE_LOCK_TIMEOUT,
     PHASE_STATEMENT_TIMEOUT,
     PHASE_SET_TRANSACTION,
     PHASE_LOCK_TABLE,
     PHASE_GUARD,
     PHASE_GUARD_UNAPPLIED,
+    PHASE_SETTINGS,
+    PHASE_LOCK_TIMEOUT_AGAIN,
+    PHASE_STATEMENT_TIMEOUT_AGAIN,
     PHASE_STATEMENTS,
     PHASE_CONSTRAINTS,
     PHASE_RESETS,
@@ -106,9 +110,25 @@ say_with_values(struct sequence *sequence,
     message->values = sequence->values;
 }
 
+/* Once, and again only where PHASE_SETTINGS may have set it otherwise. */
 static bool
-say_timeout(struct sequence *sequence, const char *name, int64_t value_ms, struct message *message)
+is_timeout_said(struct sequence *sequence)
 {
+    return sequence->sub++ == 0 &&
+           (sequence->phase < PHASE_SETTINGS || sequence->run->session.is_pooled);
+}
+
+/* The directive's; behind a pooler, where the session has none, else the option's. */
+static bool
+say_timeout(struct sequence *sequence,
+    const char *name,
+    int64_t directive_ms,
+    int64_t option_ms,
+    struct message *message)
+{
+    bool is_first = sequence->phase < PHASE_SETTINGS && sequence->run->session.is_pooled;
+    int64_t value_ms = directive_ms < 0 && is_first ? option_ms : directive_ms;
+
     if (value_ms < 0)
         return false;
     text_clear(&sequence->sql);
@@ -137,6 +157,24 @@ say_guard(struct sequence *sequence, struct message *message)
         say_with_values(sequence, MESSAGE_GUARD, run->sql_guard, 2, message);
         message->prepared = RUN_GUARD;
     }
+}
+
+/*
+ * Behind a pooler: our settings, for this transaction. Behind the guard, since a
+ * query before SET TRANSACTION and LOCK TABLE would fix the snapshot.
+ */
+static void
+say_settings(struct sequence *sequence, struct message *message)
+{
+    const struct session *session = &sequence->run->session;
+
+    text_clear(&sequence->sql);
+    text_puts(&sequence->sql, "SELECT ");
+    session_add_settings(session, 1, "true", &sequence->sql);
+    for (size_t i = 0; i < session->settings_count; i++)
+        sequence->values[i] = session->settings_values[i];
+    say_with_values(
+        sequence, MESSAGE_SETTING, text_string(&sequence->sql), session->settings_count, message);
 }
 
 static void
@@ -210,12 +248,19 @@ say(struct sequence *sequence, struct message *message)
     switch ((enum phase)sequence->phase) {
     case PHASE_BEGIN:
         return sequence->sub++ == 0 && say_begin(sequence, message);
+    case PHASE_ROLE:
+        say_plain(message, MESSAGE_SETTING, run->session.set_role);
+        return run->session.is_pooled && run->session.set_role != NULL && sequence->sub++ == 0;
+    case PHASE_LOCK_TIMEOUT_AGAIN:
     case PHASE_LOCK_TIMEOUT:
-        return sequence->sub++ == 0 &&
-               say_timeout(sequence, "lock_timeout", sequence->script.lock_timeout_ms, message);
+        return is_timeout_said(sequence) &&
+               say_timeout(sequence, "lock_timeout", sequence->script.lock_timeout_ms,
+                   run->config->ddl_lock_timeout_ms, message);
+    case PHASE_STATEMENT_TIMEOUT_AGAIN:
     case PHASE_STATEMENT_TIMEOUT:
-        return sequence->sub++ == 0 && say_timeout(sequence, "statement_timeout",
-                                           sequence->script.statement_timeout_ms, message);
+        return is_timeout_said(sequence) &&
+               say_timeout(sequence, "statement_timeout", sequence->script.statement_timeout_ms,
+                   run->config->statement_timeout_ms, message);
     case PHASE_SET_TRANSACTION:
         if (!has_statement(sequence, true))
             return false;
@@ -232,6 +277,9 @@ say(struct sequence *sequence, struct message *message)
         sequence->values[1] = sequence->version;
         say_with_values(sequence, MESSAGE_GUARD, run->sql_guard_unapplied, 2, message);
         return sequence->step->is_late && sequence->sub++ == 0;
+    case PHASE_SETTINGS:
+        say_settings(sequence, message);
+        return run->session.is_pooled && sequence->sub++ == 0;
     case PHASE_STATEMENTS:
         if (!has_statement(sequence, false))
             return false;

@@ -6,6 +6,7 @@
  *   BEGIN                    or the file's own
  *   SET LOCAL …              for a directive
  *   the guard                moves the version, or fails when another run did
+ *   set_config(…)            our settings, behind a pooler
  *   the file's statements
  *   SET CONSTRAINTS … RESET … DISCARD …
  *                            so that the next migration finds a fresh session,

@@ -22,15 +22,18 @@ enum {
 const char *
 session_reset_sql(const struct session *session, size_t index)
 {
+    bool has_role = session->set_role != NULL && !session->is_pooled;
     const char *const resets[] = {
         "CLOSE ALL",
         "RESET SESSION AUTHORIZATION",
-        session->set_role != NULL ? session->set_role : "RESET ROLE",
+        has_role ? session->set_role : "RESET ROLE",
         "RESET ALL",
         "DISCARD TEMP",
+        session->is_pooled ? session->set_role : NULL, /* SET LOCAL */
+        NULL,
     };
 
-    return index < ARRAY_LENGTH(resets) ? resets[index] : NULL;
+    return resets[index];
 }
 
 void
@@ -38,6 +41,7 @@ session_close(struct session *session)
 {
     pg_close(session->db);
     pg_close(session->connecting);
+    pg_close(session->lock_db);
     ledger_done(&session->ledger);
     history_free(session->greeted);
     free(session->set_role);
@@ -156,11 +160,12 @@ add_setting(struct session *session, const char *name, const char *value)
 }
 
 void
-session_add_settings(const struct session *session, size_t first, struct text *sql)
+session_add_settings(
+    const struct session *session, size_t first, const char *is_local, struct text *sql)
 {
     for (size_t i = 0; i < session->settings_count; i++)
-        text_printf(sql, "%sset_config('%s', $%zu, false)", i > 0 ? ", " : "",
-            session->settings_names[i], first + i);
+        text_printf(sql, "%sset_config('%s', $%zu, %s)", i > 0 ? ", " : "",
+            session->settings_names[i], first + i, is_local);
 }
 
 bool
@@ -176,7 +181,7 @@ session_reset(struct session *session, struct error *err)
     if (!pg_command(session->db, "DEALLOCATE ALL", 0, NULL, err))
         return false;
     text_puts(&sql, "SELECT ");
-    session_add_settings(session, 1, &sql);
+    session_add_settings(session, 1, "false", &sql);
     return pg_command(
         session->db, text_string(&sql), session->settings_count, session->settings_values, err);
 }
@@ -232,7 +237,9 @@ name_ledger(struct session *session, const char *schema)
     "            THEN to_regclass(format('%I.pgstride_history', name)) IS NOT NULL END,\n"         \
     "       CASE WHEN current_setting('client_connection_check_interval', true) IS NOT NULL\n"     \
     "             AND version() ~ 'linux'\n"                                                       \
-    "            THEN set_config('client_connection_check_interval', '1s', false) END\n"           \
+    "            THEN set_config('client_connection_check_interval', '1s',\n"                      \
+    "                            pg_backend_pid() <> $3::int) END,\n"                              \
+    "       pg_backend_pid() <> $3::int\n"                                                         \
     "  FROM coalesce($1, current_schema()) AS name"
 
 static bool
@@ -253,15 +260,22 @@ read_surroundings(struct session *session, const struct pg_rows *rows, struct er
     session->ledger.has_history_table = pg_rows_boolean(rows, 0, 4);
     if (!pg_rows_is_null(rows, 0, 5))
         add_setting(session, "client_connection_check_interval", "1s");
+    session->is_pooled = pg_rows_boolean(rows, 0, 6);
+    if (session->is_pooled && session->set_role != NULL) {
+        AUTO_STRING char *for_session = session->set_role;
+        session->set_role = memory_printf("SET LOCAL%s", for_session + strlen("SET"));
+    }
     session->is_standby = pg_rows_boolean(rows, 0, 1);
     session->is_commit_async = strcmp(commit, "off") == 0;
     session_find_lock_keys(session);
     return true;
 }
 
-/* The lock, if the schema is the one that we think; as far as each key is free. */
+/* The lock, if the schema is the one that we think, and the session ours; as far as each key is
+ * free. */
 #define SQL_LOCK_AHEAD                                                                             \
     "SELECT CASE WHEN coalesce($1, current_schema()) = $2 AND NOT pg_is_in_recovery()\n"           \
+    "             AND pg_backend_pid() = $5::int\n"                                                \
     "            THEN CASE WHEN NOT pg_try_advisory_lock($3) THEN 0\n"                             \
     "                      WHEN NOT pg_try_advisory_lock($4) THEN 1\n"                             \
     "                      ELSE 2 END END"
@@ -276,12 +290,16 @@ send_greeting(struct session *session, enum session_purpose purpose, struct erro
     AUTO_TEXT settings = TEXT_INIT;
     AUTO_STRING char *history = history_query(&session->ledger, purpose == SESSION_TO_READ);
     char keys[2][24];
-    const char *const look[] = {config->url.schema, config->table};
-    const char *const lock[] = {config->url.schema, session->ledger.schema, keys[0], keys[1]};
+    char pid[16];
+    const char *const look[] = {config->url.schema, config->table, pid};
+    const char *const lock[] = {config->url.schema, session->ledger.schema, keys[0], keys[1], pid};
     const char *const table[] = {config->table};
 
+    /* Behind a pooler nothing may be set for the session: it is others' too. */
+    snprintf(pid, sizeof(pid), "%d", pg_backend_pid(session->db));
+    AUTO_STRING char *is_pooled = memory_printf("pg_backend_pid() <> (%s)", pid);
     text_puts(&settings, "SELECT ");
-    session_add_settings(session, 1, &settings);
+    session_add_settings(session, 1, is_pooled, &settings);
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
         snprintf(keys[i], sizeof(keys[i]), "%" PRId64, session->lock_keys[i]);
     if (!pg_pipeline_enter(session->db, err))
@@ -390,10 +408,15 @@ bool
 session_history(
     struct session *session, bool with_details, struct history **history, struct error *err)
 {
-    if (session->greeted == NULL)
+    if (session->greeted != NULL) {
+        *history = TAKE(session->greeted);
+        return true;
+    }
+    if (!session->is_pooled)
         return history_load(session->db, &session->ledger, with_details, history, err);
-    *history = TAKE(session->greeted);
-    return true;
+    return session_begin(session, err) &&
+           session_end(session,
+               history_load(session->db, &session->ledger, with_details, history, err), err);
 }
 
 bool

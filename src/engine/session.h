@@ -30,6 +30,8 @@ struct session {
     bool is_commit_async; /* synchronous_commit is off here: the last commit must say on */
     int64_t lock_keys[2]; /* golang-migrate's command line, and its library */
     bool is_locked[2];
+    bool is_pooled; /* a pooler is in between: from one transaction to the next all may change */
+    struct pg *lock_db; /* behind one: the connection whose transaction holds the lock, or NULL */
     struct history *greeted; /* the history as it was asked for ahead, if it was; once */
     /* What every migration finds set. */
     const char *settings_names[SESSION_VALUES_MAX];
@@ -75,15 +77,48 @@ MUST_CHECK bool session_history(
 
 /*
  * What makes the session fresh again, but for its settings: statements that
- * may run in a transaction. NULL at the end.
+ * may run in a transaction. NULL at the end. Behind a pooler they are the last
+ * ones of a transaction, so that nothing of it is left to others.
  */
 const char *session_reset_sql(const struct session *session, size_t index);
 
-/* Add set_config calls for our settings, comma-separated; the first value is $`first`. */
-void session_add_settings(const struct session *session, size_t first, struct text *sql);
+/*
+ * Add set_config calls for our settings, comma-separated; the first value is
+ * $`first`. `is_local`: SQL, whether they are the transaction's alone.
+ */
+void session_add_settings(
+    const struct session *session, size_t first, const char *is_local, struct text *sql);
 
 /* Make the session fresh, with our settings. */
 MUST_CHECK bool session_reset(struct session *session, struct error *err);
+
+/*
+ * A transaction of our own, whose commit waits for the disk. Behind a pooler it
+ * makes our settings first, for itself.
+ */
+MUST_CHECK bool session_begin(const struct session *session, struct error *err);
+
+/* Commit; or roll back what failed, keep its error and return false. */
+MUST_CHECK bool session_end(const struct session *session, bool is_good, struct error *err);
+
+/* One query or command with our settings: behind a pooler in a transaction of its own. */
+MUST_CHECK bool session_query(const struct session *session,
+    const char *sql,
+    size_t count,
+    const char *const *values,
+    struct pg_rows **rows,
+    struct error *err);
+MUST_CHECK bool session_command(const struct session *session,
+    const char *sql,
+    size_t count,
+    const char *const *values,
+    struct error *err);
+
+/* Create the tables that are missing. */
+MUST_CHECK bool session_create_tables(struct session *session, struct error *err);
+
+/* Our settings, for the transaction that is open. */
+MUST_CHECK bool session_set_local(const struct session *session, struct error *err);
 
 /* Look for the tables that were not there before. */
 MUST_CHECK bool session_look_again(struct session *session, struct error *err);
@@ -94,7 +129,8 @@ void session_find_lock_keys(struct session *session);
 /*
  * Get the migration lock, by polling, unless session_open got it: a session that blocks in
  * pg_advisory_lock holds a snapshot, and so deadlocks with the holder's
- * CREATE INDEX CONCURRENTLY.
+ * CREATE INDEX CONCURRENTLY. Behind a pooler a second connection holds it, in a
+ * transaction that has no snapshot; when that is lost, so is the session.
  *
  * Errors   ERROR_TIMEOUT: who holds it; ERROR_PLAN on a standby.
  */

@@ -7,12 +7,14 @@
 #include "adapter/digest.h"
 #include "adapter/signals.h"
 #include "base/memory.h"
+#include "engine/login.h"
 #include "engine/session.h"
 
 enum {
     FIRST_POLL_MS = 20,
     LONGEST_POLL_MS = 1000,
     SAY_EVERY_MS = 10 * 1000,
+    LOCK_CONNECT_MS = 10 * 1000,
 };
 
 uint32_t
@@ -61,6 +63,50 @@ try_lock(struct session *session, bool *is_locked, struct error *err)
     return true;
 }
 
+/*
+ * The same, for as long as a transaction of `lock_db` is open. In the simple
+ * protocol and READ COMMITTED, such a transaction has no snapshot that a
+ * concurrent index build would wait for.
+ */
+#define SQL_TRY_POOLED                                                                             \
+    "BEGIN ISOLATION LEVEL READ COMMITTED;\n"                                                      \
+    "SELECT count(set_config(name, '0', true))\n"                                                  \
+    "  FROM pg_settings\n"                                                                         \
+    " WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout');\n"             \
+    "SELECT pg_try_advisory_xact_lock(%" PRId64 ") AND pg_try_advisory_xact_lock(%" PRId64 ")"
+
+static bool
+run_on_lock_db(struct session *session, const char *sql, struct pg_reply *reply, struct error *err)
+{
+    if (!pg_run(session->lock_db, sql, reply, err))
+        return false;
+    if (reply->kind != PG_REPLY_FAILED)
+        return true;
+    *err = reply->error;
+    return false;
+}
+
+static bool
+try_pooled_lock(struct session *session, bool *is_locked, struct error *err)
+{
+    AUTO_STRING char *sql =
+        memory_printf(SQL_TRY_POOLED, session->lock_keys[0], session->lock_keys[1]);
+    AUTO_REPLY reply = {0};
+    AUTO_REPLY ended = {0};
+
+    if (session->lock_db == NULL &&
+        !login_connect(session->config, METADATA_PATIENT, LOCK_CONNECT_MS, &session->lock_db, err))
+        return error_prefix(err, "no second connection, to hold the migration lock");
+    if (!run_on_lock_db(session, sql, &reply, err))
+        return error_prefix(err, "cannot ask for the migration lock");
+    *is_locked = pg_rows_boolean(reply.rows, 0, 0);
+    if (!*is_locked)
+        return run_on_lock_db(session, "ROLLBACK", &ended, err);
+    session->is_locked[0] = session->is_locked[1] = true;
+    pg_depend(session->db, session->lock_db);
+    return true;
+}
+
 #define SQL_LOOK_AGAIN "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL"
 
 /* Whoever held the lock before us may have made the tables. */
@@ -73,7 +119,7 @@ session_look_again(struct session *session, struct error *err)
 
     if (ledger->has_version_table && ledger->has_history_table)
         return true;
-    if (!pg_query(session->db, SQL_LOOK_AGAIN, ARRAY_LENGTH(values), values, &rows, err))
+    if (!session_query(session, SQL_LOOK_AGAIN, ARRAY_LENGTH(values), values, &rows, err))
         return error_prefix(err, "cannot look for the tables");
     ledger->has_version_table = pg_rows_boolean(rows, 0, 0);
     ledger->has_history_table = pg_rows_boolean(rows, 0, 1);
@@ -132,7 +178,9 @@ session_lock(struct session *session, struct error *err)
         return true; /* and what was seen then was seen after that */
     for (;;) {
         bool is_locked = false;
-        if (!try_lock(session, &is_locked, err))
+        bool is_asked = session->is_pooled ? try_pooled_lock(session, &is_locked, err)
+                                           : try_lock(session, &is_locked, err);
+        if (!is_asked)
             return false;
         if (is_locked)
             return session_look_again(session, err);

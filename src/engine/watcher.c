@@ -47,31 +47,29 @@ give_up(struct watcher *watcher, const struct error *why)
         tell(watcher->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
 }
 
+/* Behind a pooler of the transaction alone: the session is others' too. */
 #define SQL_SETTINGS                                                                               \
-    "SELECT set_config('statement_timeout', '1s', false),\n"                                       \
-    "       set_config('lock_timeout', '500ms', false),\n"                                         \
-    "       set_config('application_name', 'pgstride watcher', false)"
+    "SELECT set_config('statement_timeout', '1s', $1),\n"                                          \
+    "       set_config('lock_timeout', '500ms', $1),\n"                                            \
+    "       set_config('application_name', 'pgstride watcher', $1)"
+
+static bool
+make_settings(struct watcher *watcher, struct error *err)
+{
+    const char *const values[] = {watcher->is_pooled ? "true" : "false"};
+
+    return pg_command(watcher->db, SQL_SETTINGS, ARRAY_LENGTH(values), values, err);
+}
 
 static bool
 open_connection(struct watcher *watcher, struct error *err)
 {
-    struct pg_target target = {
-        .conninfo = watcher->config->url.conninfo, .dbname = watcher->config->scratch_name};
-    AUTO_LOGIN login = {0};
-    bool is_worth_waiting = false;
-
     if (watcher->db != NULL)
         return true;
-    if (!login_get(watcher->config, METADATA_BRIEF, &login, err))
+    if (!login_connect(watcher->config, METADATA_BRIEF, CONNECT_MS, &watcher->db, err))
         return false;
-    target.password = login.password;
-    target.sslmode = login.sslmode;
-    struct pg *db = pg_connect_start(&target);
-    if (!pg_connect_finish(&db, CONNECT_MS, &is_worth_waiting, err))
-        return false;
-    watcher->db = db;
-    pg_limit(db, SILENCE_MS);
-    return pg_command(db, SQL_SETTINGS, 0, NULL, err);
+    pg_limit(watcher->db, SILENCE_MS);
+    return watcher->is_pooled || make_settings(watcher, err);
 }
 
 /* Told to the log when it is time; else for a line that updates in place. */
@@ -113,7 +111,7 @@ say_progress(struct watcher *watcher, const struct watched *watched, struct erro
         watcher->beat_ms = INT64_MAX;
     if (!is_time && !watcher->listener->is_live)
         return true;
-    if (!progress_look(watcher->db, pg_backend_pid(watcher->watched_db), &rows, err))
+    if (!progress_look(watcher->db, watcher->pid, &rows, err))
         return false;
     bool is_known = pg_rows_count(rows) > 0;
     bool has_percent = is_known && !pg_rows_is_null(rows, 0, 1);
@@ -142,9 +140,27 @@ first_look_ms(const struct watcher *watcher)
 }
 
 #define SQL_STATEMENT                                                                              \
-    "SELECT query, (extract(epoch FROM clock_timestamp() - query_start) * 1000)::bigint\n"         \
+    "SELECT pid, query, (extract(epoch FROM clock_timestamp() - query_start) * 1000)::bigint\n"    \
     "  FROM pg_stat_activity\n"                                                                    \
-    " WHERE pid = $1::int AND state = 'active'"
+    " WHERE state = 'active' AND "
+
+/* Behind a pooler our backend is known by what it runs: we hold the migration lock. */
+#define SQL_STATEMENT_POOLED                                                                       \
+    SQL_STATEMENT                                                                                  \
+    "datname = current_database() AND usename = session_user\n"                                    \
+    "   AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+
+/* Which row is of ours, and what of the plan does it run? -1: none. */
+static int64_t
+find_statement(const struct watcher *watcher, const struct pg_rows *rows, struct watched *watched)
+{
+    for (size_t i = 0; i < pg_rows_count(rows); i++) {
+        if (watcher->look_up(watcher->context, pg_rows_text(rows, i, 1), watched) &&
+            (!watcher->is_pooled || watched->line > 0))
+            return (int64_t)i;
+    }
+    return -1;
+}
 
 /* What does the server work at, and since when? */
 static bool
@@ -156,16 +172,19 @@ look_for_statement(
     AUTO_ROWS struct pg_rows *rows = NULL;
 
     snprintf(pid, sizeof(pid), "%d", pg_backend_pid(watcher->watched_db));
-    if (!pg_query(watcher->db, SQL_STATEMENT, ARRAY_LENGTH(values), values, &rows, err))
+    if (!pg_query(watcher->db,
+            watcher->is_pooled ? SQL_STATEMENT_POOLED : SQL_STATEMENT "pid = $1::int",
+            watcher->is_pooled ? 0 : ARRAY_LENGTH(values), values, &rows, err))
         return false;
-    *is_found = pg_rows_count(rows) > 0 &&
-                watcher->look_up(watcher->context, pg_rows_text(rows, 0, 0), watched);
+    int64_t found = find_statement(watcher, rows, watched);
+    *is_found = found >= 0;
     if (!*is_found)
         return true;
+    watcher->pid = (int)pg_rows_number(rows, (size_t)found, 0);
 
     /* The two clocks agree to a few milliseconds: another statement is later than that. */
     enum { SAME_MS = 100 };
-    int64_t began_ms = clock_monotonic_ms() - pg_rows_number(rows, 0, 1);
+    int64_t began_ms = clock_monotonic_ms() - pg_rows_number(rows, (size_t)found, 2);
     if (began_ms - watcher->began_ms > SAME_MS) {
         watcher->began_ms = began_ms;
         watcher->say_ms = 0;
@@ -181,13 +200,13 @@ look(struct watcher *watcher, struct error *err)
     struct watched watched = {0};
     bool is_found = false;
 
-    if (!open_connection(watcher, err) || !look_for_statement(watcher, &watched, &is_found, err))
+    if (!look_for_statement(watcher, &watched, &is_found, err))
         return false;
     if (!is_found)
         return true;
 
     struct blockers seen = {0};
-    if (!blockers_look(watcher->db, pg_backend_pid(watcher->watched_db), &seen, err)) {
+    if (!blockers_look(watcher->db, watcher->pid, &seen, err)) {
         blockers_done(&seen);
         return false;
     }
@@ -204,6 +223,19 @@ look(struct watcher *watcher, struct error *err)
     return true;
 }
 
+static bool
+begin_look(struct watcher *watcher, struct error *err)
+{
+    return !watcher->is_pooled ||
+           (pg_command(watcher->db, "BEGIN", 0, NULL, err) && make_settings(watcher, err));
+}
+
+static bool
+end_look(struct watcher *watcher, struct error *err)
+{
+    return !watcher->is_pooled || pg_command(watcher->db, "COMMIT", 0, NULL, err);
+}
+
 void
 watcher_look(void *context, int64_t waited_ms)
 {
@@ -214,7 +246,8 @@ watcher_look(void *context, int64_t waited_ms)
     if (waited_ms < first_look_ms(watcher) || now_ms < watcher->look_ms ||
         now_ms < watcher->open_ms)
         return;
-    if (!look(watcher, &err))
+    if (!open_connection(watcher, &err) || !begin_look(watcher, &err) || !look(watcher, &err) ||
+        !end_look(watcher, &err))
         give_up(watcher, &err);
     now_ms = clock_monotonic_ms();
     bool is_rare = waited_ms > RARELY_FROM_MS && now_ms - watcher->blocked_ms > REMEMBERED_MS;
@@ -244,7 +277,9 @@ watcher_look_aside(struct watcher *watcher, const struct watched *watched, enum 
 
     if (!is_remembered(watcher) || watcher->blockers.key == NULL || watcher->db == NULL)
         return false;
-    if (!blockers_look_aside(watcher->db, &watcher->blockers, way, &err)) {
+    if (!begin_look(watcher, &err) ||
+        !blockers_look_aside(watcher->db, &watcher->blockers, way, &err) ||
+        !end_look(watcher, &err)) {
         give_up(watcher, &err);
         return false;
     }

@@ -25,6 +25,7 @@ struct watcher {
     const struct config *config;
     const struct listener *listener;
     const struct pg *watched_db;
+    bool is_pooled; /* a pooler is in between: who works for us is to be found out */
     /* Find the migration whose statement `query` begins; false when none is under way. */
     bool (*look_up)(void *context, const char *query, struct watched *watched);
     void *context;
@@ -33,6 +34,7 @@ struct watcher {
     struct pg *db;           /* NULL: not opened yet, or given up */
     int64_t open_ms;         /* monotonic: not before, after a failure */
     bool is_failure_told;
+    int pid;                  /* of the backend that was looked at last */
     int64_t began_ms;         /* monotonic: of the statement that was looked at last */
     int64_t look_ms;          /* monotonic: the next look */
     int64_t say_ms;           /* monotonic: when its blockers are to be named again */

@@ -45,7 +45,7 @@ settings_are_set_by_parameters(UNUSED void **state)
     };
     AUTO_TEXT sql = TEXT_INIT;
 
-    session_add_settings(&session, 4, &sql);
+    session_add_settings(&session, 4, "false", &sql);
     assert_string_equal(text_string(&sql), "set_config('lock_timeout', $4, false), "
                                            "set_config('search_path', $5, false)");
 }
