@@ -163,6 +163,8 @@ outline_add(const char *query, size_t characters, struct text *text)
         take_next(&outline);
     const char *made = text_string(&outline.text);
     size_t size = strlen(made);
+    while (size > 0 && strchr("; ", made[size - 1]) != NULL)
+        size--;
     size_t kept = utf8_offset(made, size, characters);
     text_add(text, made, kept);
     if (kept < size || outline.is_doubtful)

@@ -72,7 +72,7 @@ patience_wait(struct run *run, struct patience *patience, struct error *err)
     if (pause_ms > left_ms)
         pause_ms = left_ms;
 
-    const struct watched watched = {step->migration->name, err->line};
+    const struct watched watched = {step->migration->name, step->migration->version, err->line};
     enum way way = WAY_BUSY;
     bool is_seen = is_timeout && watcher_look_aside(&run->watcher, &watched, &way);
     tell(run->listener, &(struct event){

@@ -161,6 +161,12 @@ find_line(const struct run *run, const struct step *step, const char *query)
     return 0;
 }
 
+static struct watched
+describe_watched(const struct step *step, size_t line)
+{
+    return (struct watched){step->migration->name, step->migration->version, line};
+}
+
 /* For the watcher. The server may be some steps ahead of what we heard of it. */
 static bool
 look_up(void *context, const char *query, struct watched *watched)
@@ -170,14 +176,13 @@ look_up(void *context, const char *query, struct watched *watched)
 
     if (run->watched_step == NULL)
         return false;
-    watched->migration = run->watched_step->migration->name;
-    watched->line = 0;
+    *watched = describe_watched(run->watched_step, 0);
     size_t first = (size_t)(run->watched_step - run->plan->steps);
     for (size_t i = first; i < run->plan->count && i - first < STEPS_AHEAD; i++) {
         size_t line = find_line(run, &run->plan->steps[i], query);
         if (line == 0)
             continue;
-        *watched = (struct watched){run->plan->steps[i].migration->name, line};
+        *watched = describe_watched(&run->plan->steps[i], line);
         break;
     }
     return true;

@@ -91,6 +91,7 @@ describe_blocked(const struct watcher *watcher, const struct watched *watched)
     return (struct event){
         .kind = EVENT_MIGRATION_BLOCKED,
         .migration = watched->migration,
+        .version = watched->version,
         .line = watched->line,
         .text = watcher->blockers.text,
         .lock = watcher->blockers.lock,
@@ -118,6 +119,7 @@ say_progress(struct watcher *watcher, const struct watched *watched, struct erro
     struct event event = {
         .kind = EVENT_STATEMENT_RUNNING,
         .migration = watched->migration,
+        .version = watched->version,
         .line = watched->line,
         .text = is_known ? pg_rows_text(rows, 0, 0) : NULL,
         .has_percent = has_percent,

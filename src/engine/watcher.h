@@ -18,6 +18,7 @@
 /* What runs on the watched connection, as the server tells: what was sent ahead is not heard of. */
 struct watched {
     const char *migration;
+    int64_t version;
     size_t line; /* 0: nothing of its file */
 };
 

@@ -458,7 +458,7 @@ class LostRace(DatabaseCase):
 
     def test_one_stall_is_enough_while_the_same_transaction_is_in_the_way(self):
         holder = self.hold()
-        process = self.start_up(self.FILES, "--ddl-lock-timeout", "400ms")
+        process = self.start_up(self.FILES, "--ddl-lock-timeout", "2s")
         self.wait_for_statement("ALTER TABLE t ADD COLUMN a int")
         time.sleep(5)
         self.assertEqual("0", self.psql("SELECT count(*) FROM pg_locks WHERE NOT granted"))

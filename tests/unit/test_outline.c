@@ -12,8 +12,8 @@ literals_and_comments_are_not_shown(UNUSED void **state)
     } TABLE[] = {
         {"", ""},
         {"SELECT 1", "SELECT ?"},
-        {"  SELECT\n\t 'a',  t.b1, 12.5, .5, 1e5, 0xFF, 1_000\n FROM t2;",
-            "SELECT ?, t.b1, ?, ?, ?, ?, ? FROM t2;"},
+        {"  SELECT\n\t 'a',  t.b1, 12.5, .5, 1e5, 0xFF, 1_000\n FROM t2 ; -- so",
+            "SELECT ?, t.b1, ?, ?, ?, ?, ? FROM t2"},
         {"SELECT 'it''s', x", "SELECT ?, x"},
         {"SELECT E'it\\'s secret', x", "SELECT E?, x"},
         {"SELECT e'\\\\', x", "SELECT e?, x"},

@@ -222,6 +222,7 @@ what_slack_would_read_as_markup_is_escaped(void **state)
     report.steps_count = report.steps_planned = 1;
     report.error_title = "a```b\n<@U1> \x01\x7F";
     report.error_source = "1 | \t`\n  | \t^";
+    report.error_detail = "pid 1 (<!here>)";
     report.error_hint = "use <x>\n& `y`";
     report.where = "a\nb <c>";
     report.log_url = "https://example.com/|<!channel>";
@@ -240,8 +241,8 @@ what_slack_would_read_as_markup_is_escaped(void **state)
                                                         "\\tˋ\\n  "
                                                         "| "
                                                         "\\t^\\n``"
-                                                        "`") "," SECTION("*Hint:* use &lt;x&gt; "
-                                                                         "&amp; `y`") "," CONTEXT(MRKDWN("a b &lt;c&gt;") "," DATE)));
+                                                        "`") "," SECTION("pid 1 (&lt;!here&gt;)") "," SECTION("*Hint:* use &lt;x&gt; "
+                                                                                                              "&amp; `y`") "," CONTEXT(MRKDWN("a b &lt;c&gt;") "," DATE)));
 }
 
 static void

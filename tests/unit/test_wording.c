@@ -251,6 +251,59 @@ a_migration_says_how_it_goes(UNUSED void **state)
 }
 
 static void
+what_takes_long_says_how_far_it_is_and_who_is_in_the_way(UNUSED void **state)
+{
+    AUTO_JSON json_t *blockers = json_pack("[{s:i}]", "pid", 4711);
+    const struct row table[] = {
+        {{.kind = EVENT_STATEMENT_RUNNING,
+             .migration = "2_b",
+             .version = 2,
+             .line = 3,
+             .duration_ms = 61000,
+             .text = "building index",
+             .has_percent = true,
+             .percent = 42},
+            "2_b, line 3, runs for 1 min 1 s: building index, 42 %",
+            "{\"migration\":\"2_b\",\"version\":2,\"line\":3,\"duration_ms\":61000,"
+            "\"phase\":\"building index\",\"waiting\":0,\"percent\":42}"},
+        {{.kind = EVENT_STATEMENT_RUNNING,
+             .migration = "2_b",
+             .version = 2,
+             .duration_ms = 2000,
+             .waiting = 2},
+            "2_b runs for 2.0 s; 2 sessions wait behind us",
+            "{\"migration\":\"2_b\",\"version\":2,\"duration_ms\":2000,\"waiting\":2}"},
+        {{.kind = EVENT_MIGRATION_BLOCKED,
+             .migration = "2_b",
+             .version = 2,
+             .line = 3,
+             .duration_ms = 2000,
+             .text = "ShareLock on t: pid 4711 (web, app)",
+             .lock = "ShareLock on t",
+             .blockers = blockers,
+             .waiting = 1},
+            "2_b, line 3, waits for 2.0 s for ShareLock on t: pid 4711 (web, app); 1 session waits "
+            "behind us",
+            "{\"migration\":\"2_b\",\"version\":2,\"line\":3,\"duration_ms\":2000,"
+            "\"lock\":\"ShareLock on t\",\"blockers\":[{\"pid\":4711}],\"waiting\":1}"},
+        {{.kind = EVENT_MIGRATION_BLOCKED,
+             .migration = "2_b",
+             .version = 2,
+             .line = 3,
+             .duration_ms = 7100,
+             .text = "ShareLock on t: pid 4711 (web, app)",
+             .lock = "ShareLock on t",
+             .is_aside = true},
+            "2_b, line 3, stands aside, after 7.1 s, until it can have ShareLock on t: pid 4711 "
+            "(web, app)",
+            "{\"migration\":\"2_b\",\"version\":2,\"line\":3,\"duration_ms\":7100,"
+            "\"lock\":\"ShareLock on t\",\"waiting\":0}"},
+    };
+
+    check_rows(table, ARRAY_LENGTH(table));
+}
+
+static void
 a_retry_says_why_and_when(UNUSED void **state)
 {
     static const struct row TABLE[] = {
@@ -438,6 +491,9 @@ an_event_has_a_name_and_a_severity(UNUSED void **state)
         {{.kind = EVENT_LOCK_WAITING}, "lock.waiting", LOG_WARNING},
         {{.kind = EVENT_MIGRATION_STARTED}, "migration.started", LOG_DEBUG},
         {{.kind = EVENT_MIGRATION_RETRIED}, "migration.retried", LOG_WARNING},
+        {{.kind = EVENT_MIGRATION_BLOCKED}, "migration.blocked", LOG_WARNING},
+        {{.kind = EVENT_STATEMENT_RUNNING}, "statement.running", LOG_INFO},
+        {{.kind = EVENT_STATEMENT_RUNNING, .waiting = 1}, "statement.running", LOG_WARNING},
         {{.kind = EVENT_MIGRATION_APPLIED}, "migration.applied", LOG_INFO},
         {{.kind = EVENT_MIGRATION_FAILED}, "migration.failed", LOG_ERROR},
         {{.kind = EVENT_NOTICE, .severity = "NOTICE"}, "notice", LOG_INFO},
@@ -672,6 +728,7 @@ main(void)
         cmocka_unit_test(a_version_that_was_set_says_from_where_to_where),
         cmocka_unit_test(waiting_says_for_what_and_how_long),
         cmocka_unit_test(a_migration_says_how_it_goes),
+        cmocka_unit_test(what_takes_long_says_how_far_it_is_and_who_is_in_the_way),
         cmocka_unit_test(a_retry_says_why_and_when),
         cmocka_unit_test(a_failure_says_what_where_why_and_what_was_kept),
         cmocka_unit_test(the_servers_notices_are_passed_on),
