@@ -95,14 +95,14 @@ def end(processes):
         process.wait()
 
 
-def measure(cluster, template, rows, commands, blocked_s):
+def measure(cluster, template, rows, commands, blocked_s, tail_s=TAIL_S):
     """One try. commands: a function of a database's name: the contender's one command."""
     dbname = cluster.create_database(template)
     with tempfile.TemporaryDirectory(prefix="pgstride-stall-") as place, \
             tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         blocker = open_transaction(cluster, dbname)
         application = start_application(
-            cluster, dbname, rows, HEAD_S + round(blocked_s) + TAIL_S, place)
+            cluster, dbname, rows, HEAD_S + round(blocked_s) + tail_s, place)
         time.sleep(HEAD_S)
         migration = run(commands(dbname), log)
         try:

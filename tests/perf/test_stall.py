@@ -9,7 +9,8 @@ from support.cluster import TRUST_WITHOUT_TLS, Cluster
 from support.harness import Case, binary
 
 ROWS = 10_000
-BLOCKED_S = 8
+BLOCKED_S = 6
+TAIL_S = 3
 LOCK_TIMEOUT_S = 1
 
 
@@ -31,7 +32,8 @@ class Stalled(Case):
             url = contenders.Target(self.server.port, dbname, self.server.superuser).url
             return [*contender.commands("up", url, made.folder(contender.layout))[0], *words]
 
-        seen = stall.measure(self.server, stall.fill(self.server, ROWS), ROWS, command, BLOCKED_S)
+        seen = stall.measure(self.server, stall.fill(self.server, ROWS), ROWS, command, BLOCKED_S,
+                             TAIL_S)
         print(f"{contender.name}: worst {seen.worst_s:.2f} s, nobody served for {seen.dead_s:.1f} s, "
               f"applied {seen.after_s:.2f} s after the blocker")
         return seen
