@@ -21,6 +21,7 @@ import jsonschema
 import yaml
 
 from support import deploy_schemas as schemas
+from support.ecs import JOB, THROTTLED, Error, FakeBatch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 NPM = os.path.join(ROOT, "build/npm")
@@ -599,7 +600,7 @@ class Pipelines(unittest.TestCase):
         """(status, the commands it called, its output)."""
         with open(self.log, "w", encoding="ascii"):
             pass
-        done = run("bash", "-c", script, "bash", *arguments, cwd=self.folder, env={
+        done = run("bash", "-c", script, "bash", *arguments, cwd=self.folder, timeout=240, env={
             "PATH": f"{self.folder}/bin:/usr/bin:/bin", "RUN_JOB_POLL_SECONDS": "0", **env})
         return done.returncode, read(self.log).splitlines(), done.stdout + done.stderr
 
@@ -669,22 +670,56 @@ class Pipelines(unittest.TestCase):
                 got = self.run_script('exec "$@"', f"{ROOT}/deploy/kubernetes/run-job", "job.yaml")
                 self.assertEqual(1, got[0])
 
+    BATCH = ("migrate-7", "queue", "migrate")
+
+    def start_batch(self, *looks, **answers):
+        """The real aws against a small Batch: (the fake, the environment for the script)."""
+        batch = FakeBatch.start(looks=looks, **answers)
+        self.addCleanup(batch.stop)
+        aws = shutil.which("aws", path="/usr/bin:" + os.environ["PATH"])
+        self.write("bin/aws", f'#!/bin/sh\nexec {aws} --endpoint-url {batch.url} "$@"\n')
+        return batch, {
+            "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_DEFAULT_REGION": "eu-central-1", "AWS_MAX_ATTEMPTS": "1", "HOME": self.folder,
+            "AWS_EC2_METADATA_DISABLED": "true", "LC_ALL": "C.UTF-8"}
+
     def test_batch_run_job(self):
-        aws = """
-            case $* in
-            *submit-job*) echo 4b1c1a1e ;;
-            *jobs?0?.status' '*) [ -e seen ] && echo "{status}" || echo RUNNABLE; touch seen ;;
-            *) echo "{status} and more" ;;
-            esac"""
-        for ending, status in (("SUCCEEDED", 0), ("FAILED", 1)):
-            with self.subTest(ending):
-                if os.path.exists(f"{self.folder}/seen"):
-                    os.remove(f"{self.folder}/seen")
-                self.command("bin/aws", aws.replace("{status}", ending))
-                got = self.run_script(
-                    'exec "$@"', f"{ROOT}/deploy/batch/run-job", "migrate-7", "queue", "migrate")
+        failed = {"status": "FAILED", "statusReason": "Essential container in task exited",
+                  "container": {"exitCode": 1, "logStreamName": "migrate/default/0f9de1"}}
+        killed = {"status": "FAILED", "statusReason": "Task failed to start",
+                  "container": {"reason": "CannotPullContainerError"}}
+        good = {"status": "SUCCEEDED", "container": {"exitCode": 0, "logStreamName": "m/d/1"}}
+        for ending, status, shown in (
+            (good, 0, "SUCCEEDED\tNone\t0\tNone\tm/d/1"),
+            (failed, 1, "FAILED\tEssential container in task exited\t1\tNone\t"
+                        "migrate/default/0f9de1"),
+            (killed, 1, "FAILED\tTask failed to start\tNone\tCannotPullContainerError\tNone"),
+        ):
+            with self.subTest(shown):
+                before = ({"status": "RUNNABLE"}, THROTTLED) if status == 0 else ()
+                batch, env = self.start_batch(*before, ending)
+                got = self.run_script('exec "$@"', f"{ROOT}/deploy/batch/run-job", *self.BATCH, **env)
+                self.assertEqual(status, got[0], got[2])
+                said = [line for line in got[2].splitlines() if line and "Throttling" not in line]
+                self.assertEqual([f"job {JOB} submitted", shown], said)
                 self.assertEqual(
-                    (status, f"job 4b1c1a1e submitted\n{ending} and more\n"), (got[0], got[2]))
-        self.command("bin/aws", "exit 254")
-        got = self.run_script('exec "$@"', f"{ROOT}/deploy/batch/run-job", "m", "q", "d")
-        self.assertEqual((254, ""), (got[0], got[2]))
+                    [{"jobName": "migrate-7", "jobQueue": "queue", "jobDefinition": "migrate"}],
+                    batch.requests("submitjob"))
+        batch, env = self.start_batch(run=Error("ClientException", "no such queue"))
+        got = self.run_script('exec "$@"', f"{ROOT}/deploy/batch/run-job", *self.BATCH, **env)
+        self.assertEqual((254, ["submitjob"]), (got[0], batch.names))
+        self.assertIn("no such queue", got[2])
+
+    def test_batch_run_job_that_is_stopped(self):
+        batch, env = self.start_batch({"status": "RUNNING"})
+        process = subprocess.Popen(
+            [f"{ROOT}/deploy/batch/run-job", *self.BATCH], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            env={**env, "PATH": f"{self.folder}/bin:/usr/bin:/bin", "RUN_JOB_POLL_SECONDS": "0.2"})
+        self.addCleanup(process.stdout.close)
+        self.assertTrue(batch.wait_for("describejobs"))
+        process.terminate()
+        process.communicate(timeout=60)
+        self.assertEqual(143, process.returncode)
+        self.assertEqual([{"jobId": JOB, "reason": "run-job was terminated"}],
+                         batch.requests("terminatejob"))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""As much of ECS as scripts/ecs-run-task asks for: a real HTTP server on loopback.
+"""As much of ECS as scripts/ecs-run-task asks for, and of Batch as deploy/batch/run-job:
+real HTTP servers on loopback.
 
     ecs = FakeEcs.start(looks=[running(), stopped(container("migrate", 0))])
     ... aws ecs run-task --endpoint-url ecs.url ...
@@ -13,12 +14,14 @@ start: `run` and `definition` are what RunTask and DescribeTaskDefinition answer
 
 import http.server
 import json
+import re
 import threading
 from dataclasses import dataclass
 
 ACCOUNT = "arn:aws:ecs:eu-central-1:123456789012"
 TASK_ID = "0f9de17a6465404e8b1b2356dc13c2f8"
 TASK = f"{ACCOUNT}:task/default/{TASK_ID}"
+JOB = "4b1c1a1e-63b5-4d4c-9f1e-0f9de17a6465"
 DEFINITION = f"{ACCOUNT}:task-definition/migrate:7"
 
 STARTED = {
@@ -71,7 +74,7 @@ class Call(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        name = self.headers["X-Amz-Target"].rpartition(".")[2]
+        name = re.split(r"[./]", self.headers["X-Amz-Target"] or self.path)[-1]
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         answer = self.server.ecs.answer(name, request)
         status = 200
@@ -117,15 +120,22 @@ class FakeEcs:
         ecs.thread.start()
         return ecs
 
-    def answer(self, name, request):
+    def note(self, name, request):
         with self.changed:
             self.calls.append((name, request))
             self.changed.notify_all()
-            if name == "DescribeTasks":
-                look = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
-                if look is MISSING:
-                    return {"tasks": [], "failures": [{"arn": TASK, "reason": "MISSING"}]}
-                return look if isinstance(look, Error) else {"tasks": [look], "failures": []}
+
+    def next_look(self):
+        with self.changed:
+            return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+
+    def answer(self, name, request):
+        self.note(name, request)
+        if name == "DescribeTasks":
+            look = self.next_look()
+            if look is MISSING:
+                return {"tasks": [], "failures": [{"arn": TASK, "reason": "MISSING"}]}
+            return look if isinstance(look, Error) else {"tasks": [look], "failures": []}
         if name == "RunTask":
             if self.when_run:
                 self.when_run()
@@ -156,3 +166,17 @@ class FakeEcs:
         self.server.shutdown()
         self.server.server_close()
         self.thread.join(timeout=5)
+
+
+class FakeBatch(FakeEcs):
+    """The same for Batch: each describejobs takes the next of `looks`, a job's fields or an Error."""
+
+    def answer(self, name, request):
+        self.note(name, request)
+        if name == "describejobs":
+            look = self.next_look()
+            return look if isinstance(look, Error) else {"jobs": [{"jobId": JOB, **look}]}
+        if name == "submitjob":
+            return self.run if isinstance(self.run, Error) else {
+                "jobId": JOB, "jobName": request["jobName"]}
+        return {} if name == "terminatejob" else Error("UnknownOperationException", name)
