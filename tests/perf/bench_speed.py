@@ -3,6 +3,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 
@@ -52,7 +53,7 @@ def parse_options():
         help="tables: half tables with an index, half ALTER TABLE; mix: what projects have "
              "(by trust, at the first --rtt)")
     add("--patience", type=float, default=15, metavar="S",
-        help="what takes longer than this is run once (15)")
+        help="another than pgstride that takes longer than this is run once (15)")
     add("--data", metavar="FOLDER", help="where the server keeps its data, such as /dev/shm")
     add("--server", metavar="VERSION", help="PostgreSQL's major version: 13, 15, 17, 18 (the newest installed)")
     add("--out", default=os.path.join(ROOT, "build", "bench"), metavar="FOLDER",
@@ -99,6 +100,7 @@ def write(path, text):
 
 def main():
     options = parse_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left behind
     cluster = Cluster.start(options.server, options.data, TRUST_WITHOUT_TLS)
     found = contenders.find(binary(), f"/usr/lib/postgresql/{installed_versions()[0]}/bin/psql")
     if options.contenders:
