@@ -197,6 +197,23 @@ class Image(unittest.TestCase):
                            f"--volume={folder}:/migrations:ro", IMAGE)
                 self.assertEqual(done.returncode, 0, done)
 
+    def test_the_readmes_own_image(self):
+        """The Dockerfile that README.md gives to a project, built over this image."""
+        context = self.migrations(note="CREATE TABLE note (id int);\n")
+        folder = os.path.join(context, "migrations")
+        os.mkdir(folder)
+        os.rename(f"{context}/1_note.up.sql", f"{folder}/1_note.up.sql")
+        with open(f"{engine.ROOT}/README.md", encoding="utf-8") as file:
+            text = re.search(r"^```dockerfile\n(.*?)^```", file.read(), re.M | re.S)[1]
+        with open(f"{context}/Dockerfile", "w", encoding="utf-8") as file:
+            file.write(text.replace("FROM pgstride ", f"FROM {IMAGE} "))
+        tag = f"{IMAGE}-readme"
+        run_or_raise("podman", "build", *engine.LOCAL_BUILD[:2], "-t", tag, context)
+        self.addCleanup(run, "podman", "rmi", "--force", tag)
+        done = run(*[tag if word == IMAGE else word for word in self.podman_run()])
+        self.assertEqual(done.returncode, 0, done)
+        self.assertEqual(self.query("SELECT version FROM schema_migrations"), "1")
+
     def test_a_broken_migration_ends_with_status_1(self):
         folder = self.migrations(broken="SELECT nope;\n")
         done = run(*self.podman_run(f"--volume={folder}:/migrations:ro"))
