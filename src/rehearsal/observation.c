@@ -163,18 +163,46 @@ compare_constraints(const struct comparison *comparison,
     }
 }
 
-/* Was it read from end to end, itself or by one of its indexes, since `before`? */
+static int64_t
+new_scans(const struct comparison *comparison, const struct relation *now)
+{
+    const struct relation *old = snapshot_find(comparison->before, now->oid);
+
+    return now->scans - (old != NULL ? old->scans : 0);
+}
+
+/* Was it read since `before`: itself, or by an index that may find any number of rows? */
 static bool
 is_read(const struct comparison *comparison, int64_t oid)
 {
     for (size_t i = 0; i < comparison->after->count; i++) {
         const struct relation *now = &comparison->after->relations[i];
-        const struct relation *old = snapshot_find(comparison->before, now->oid);
-        bool is_its_own = now->oid == oid || (is_index(now) && now->parent == oid);
-        if (is_its_own && now->scans > (old != NULL ? old->scans : 0))
+        bool is_its_own =
+            now->oid == oid || (is_index(now) && now->parent == oid && !now->is_unique);
+        if (is_its_own && new_scans(comparison, now) > 0)
             return true;
     }
     return false;
+}
+
+/*
+ * A table with another file: TRUNCATE, or a rewrite? Both build each index anew, which
+ * reads the new file once; a rewrite reads the old one too.
+ */
+static bool
+is_emptied(const struct comparison *comparison, const struct relation *table)
+{
+    int64_t scans = new_scans(comparison, table);
+
+    for (size_t i = 0; i < comparison->after->count; i++) {
+        const struct relation *now = &comparison->after->relations[i];
+        if (!is_index(now) || now->parent != table->oid)
+            continue;
+        if (new_scans(comparison, now) > 0)
+            return false;
+        scans--;
+    }
+    return scans == 0;
 }
 
 static void
@@ -197,12 +225,13 @@ compare_storage(const struct comparison *comparison,
         }
         return;
     }
-    bool is_emptied = extent == SNAPSHOT_LOCKED && now->kind == 'r' &&
-                      old->tablespace == now->tablespace && !is_read(comparison, now->oid);
-    if (is_emptied)
+    if (extent == SNAPSHOT_LOCKED && now->kind == 'r' && old->tablespace == now->tablespace &&
+        is_emptied(comparison, now)) {
         add_change(comparison, original, CHANGE_EMPTIED, NULL);
-    else
+        effect->is_scanned = false;
+    } else {
         effect->is_rewritten = true;
+    }
 }
 
 static void
@@ -271,6 +300,9 @@ compare_relation(const struct comparison *comparison,
         .is_scanned = extent == SNAPSHOT_LOCKED && !is_index(now) && now->scans > old->scans,
     };
 
+    /* Which way to the rows a large table takes is not known here: one by a key is short. */
+    if (!is_index(now) && (effect.held == LOCK_ROW_EXCLUSIVE || effect.held == LOCK_ROW_SHARE))
+        effect.is_scanned = extent == SNAPSHOT_LOCKED && is_read(comparison, now->oid);
     if (now->is_gone && !old->is_gone)
         note_gone(comparison, original);
     if (!now->is_gone && !old->is_gone) {

@@ -32,7 +32,7 @@
     "            ELSE format('%I.%I', c.nspname, c.relname) END,\n"                                \
     "       coalesce(pg_relation_filenode(c.oid), 0), c.reltablespace,\n"                          \
     "       coalesce(pg_stat_get_xact_numscans(c.oid), 0), c.relrowsecurity,\n"                    \
-    "       coalesce(l.modes, 0),\n"                                                               \
+    "       coalesce(i.indisunique, false), coalesce(l.modes, 0),\n"                               \
     "       CASE WHEN c.relkind IN ('r', 'p', 'v', 'm', 'f') THEN\n"                               \
     "       (SELECT json_object_agg(a.attnum, json_build_array(a.attname, a.atttypid::bigint,\n"   \
     "               format_type(a.atttypid, a.atttypmod), a.attnotnull,\n"                         \
@@ -49,11 +49,12 @@
     "  LEFT JOIN pg_index i ON i.indexrelid = c.oid\n"                                             \
     "  LEFT JOIN pg_inherits h ON h.inhrelid = c.oid AND c.relispartition AND c.relkind <> 'i'\n"  \
     "UNION ALL\n"                                                                                  \
-    "SELECT relation, NULL, 0, NULL, NULL, NULL, 0, 0, 0, false, modes, NULL, NULL\n"              \
+    "SELECT relation, NULL, 0, NULL, NULL, NULL, 0, 0, 0, false, false, modes, NULL, NULL\n"       \
     "  FROM locked\n"                                                                              \
     " WHERE NOT EXISTS (SELECT FROM pg_class WHERE oid = relation)\n"                              \
     "UNION ALL\n"                                                                                  \
-    "SELECT oid, 'N', 0, nspname, nspname, quote_ident(nspname), 0, 0, 0, false, 0, NULL, NULL\n"  \
+    "SELECT oid, 'N', 0, nspname, nspname, quote_ident(nspname), 0, 0, 0, false, false, 0, NULL, " \
+    "NULL\n"                                                                                       \
     "  FROM pg_namespace\n"                                                                        \
     " WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'\n"                               \
     " ORDER BY 1"
@@ -138,9 +139,10 @@ read_relation(const struct pg_rows *rows, size_t row)
         .tablespace = pg_rows_number(rows, row, 7),
         .scans = pg_rows_number(rows, row, 8),
         .has_row_security = pg_rows_boolean(rows, row, 9),
-        .modes = (unsigned)pg_rows_number(rows, row, 10),
-        .columns = read_object(rows, row, 11),
-        .constraints = read_object(rows, row, 12),
+        .is_unique = pg_rows_boolean(rows, row, 10),
+        .modes = (unsigned)pg_rows_number(rows, row, 11),
+        .columns = read_object(rows, row, 12),
+        .constraints = read_object(rows, row, 13),
     };
 }
 

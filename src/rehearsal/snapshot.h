@@ -63,6 +63,7 @@ struct relation {
     int64_t tablespace;
     int64_t scans; /* of this transaction */
     bool has_row_security;
+    bool is_unique;      /* of an index */
     unsigned modes;      /* locks of this transaction, of those that end with it */
     json_t *columns;     /* by number: arrays of column_part; NULL: none */
     json_t *constraints; /* by oid: arrays of constraint_part; NULL: none */
