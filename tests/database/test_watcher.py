@@ -85,8 +85,8 @@ class Watcher(DatabaseCase):
 
     def blocked(self, files=None, options=(), release=None, database=None):
         """Run against what is in the way until it was named, then release it: the log."""
-        process = self.start_up(files or ALTER, "--ddl-lock-timeout", "20s", *options,
-                                database=database)
+        process = self.start_up(files or ALTER, "--ddl-lock-timeout", "20s", "--retry-for", "0",
+                                *options, database=database)
         lines = []
         while not lines or " waits for " not in lines[-1]:
             lines.append(process.stdout.readline())
