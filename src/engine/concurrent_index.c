@@ -5,9 +5,9 @@
 
 #include "base/memory.h"
 
-#define IS_NAMED(relation)                                                                         \
-    "$1 ~* ('\\m' || regexp_replace(" relation                                                     \
-    ".relname, '([^[:alnum:]_])', '\\\\\\1', 'g') || '\\M')"
+#define IS_NAMED(relation, name)                                                                   \
+    "$1 ~* ('\\m' || regexp_replace(" relation "." name                                            \
+    ", '([^[:alnum:]_])', '\\\\\\1', 'g') || '\\M')"
 
 #define SQL_INVALID                                                                                \
     "SELECT format('%%I.%%I', n.nspname, c.relname)\n"                                             \
@@ -16,19 +16,22 @@
     "  JOIN pg_class AS t ON t.oid = i.indrelid\n"                                                 \
     "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"                                         \
     " WHERE NOT i.indisvalid AND c.relkind = 'i'\n"                                                \
-    "   AND NOT EXISTS (SELECT\n"                                                                  \
-    "                     FROM pg_stat_progress_create_index AS p\n"                               \
-    "                    WHERE p.index_relid = c.oid)\n"
+    "   AND (pg_table_is_visible(t.oid) OR " IS_NAMED(                                             \
+        "n", "nspname") ")\n"                                                                      \
+                        "   AND NOT EXISTS (SELECT\n"                                              \
+                        "                     FROM pg_stat_progress_create_index AS p\n"           \
+                        "                    WHERE p.index_relid = c.oid)\n"
 
 #define SQL_LEFT                                                                                   \
-    SQL_INVALID "   AND (" IS_NAMED("c") " OR " IS_NAMED(                                          \
-        "t") ")\n"                                                                                 \
-             "   AND EXISTS (SELECT\n"                                                             \
-             "                 FROM %s AS h\n"                                                     \
-             "                WHERE h.id = $2 AND h.error ? 'invalid_before'\n"                    \
-             "                  AND NOT h.error -> 'invalid_before' @> to_jsonb(c.oid::bigint))"
+    SQL_INVALID "   AND (" IS_NAMED("c", "relname") " OR " IS_NAMED(                               \
+        "t", "relname") ")\n"                                                                      \
+                        "   AND EXISTS (SELECT\n"                                                  \
+                        "                 FROM %s AS h\n"                                          \
+                        "                WHERE h.id = $2 AND h.error ? 'invalid_before'\n"         \
+                        "                  AND NOT h.error -> 'invalid_before' @> "                \
+                        "to_jsonb(c.oid::bigint))"
 
-#define SQL_NAMED SQL_INVALID "   AND " IS_NAMED("c")
+#define SQL_NAMED SQL_INVALID "   AND " IS_NAMED("c", "relname")
 
 static bool
 drop(struct run *run, const char *index, struct error *err)

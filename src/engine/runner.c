@@ -374,8 +374,7 @@ run_to_goal(struct run *run, const struct goal *goal, struct error *err)
         run->is_to_be_replanned = false;
         if (err->kind == ERROR_MOVED && (is_patient || replans++ < REPLANS_MAX))
             continue;
-        bool is_lost = err->kind == ERROR_CONNECTION && run->session.db != NULL &&
-                       (run->is_started || run->is_permitted);
+        bool is_lost = err->kind == ERROR_CONNECTION && run->session.db != NULL;
         if (!is_lost || reconnects++ >= RECONNECTS_MAX)
             return false;
         error_prefix(err, "connecting again");

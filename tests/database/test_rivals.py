@@ -2,6 +2,7 @@
 """Eight runs at once: each migration is applied once, and all eight succeed."""
 
 from database.case import DatabaseCase
+from support.cluster import ClusterError
 
 RUNS = 8
 
@@ -67,3 +68,22 @@ class Rivals(DatabaseCase):
                  for n in range(1, 6)}
         files["2_t.up.sql"] += "SELECT pg_advisory_unlock_all();\n"
         self.assert_once_each(self.run_all(files), files)
+
+    def test_an_invalid_index_of_another_schema_is_left_alone(self):
+        """A schema a tenant: the names are the same."""
+        self.psql("CREATE SCHEMA other; CREATE TABLE other.t (a int);"
+                  "INSERT INTO other.t VALUES (1), (1)")
+        with self.assertRaises(ClusterError):
+            self.psql("CREATE UNIQUE INDEX CONCURRENTLY i ON other.t (a)")
+        files = {"1_t.up.sql": "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1), (1);\n",
+                 "2_i.up.sql": "CREATE UNIQUE INDEX CONCURRENTLY i ON t (a);\n"}
+        result = self.up(files)
+        self.assertIn('could not create unique index "i"', result.stdout)
+        self.psql("TRUNCATE t")
+        result = self.up(files)
+        self.assert_good(result)
+        self.assertEqual(1, result.stdout.count("dropping the invalid index public.i"))
+        self.assertEqual("other|f public|t", self.psql(
+            "SELECT string_agg(relnamespace::regnamespace || '|' || CASE WHEN indisvalid"
+            " THEN 't' ELSE 'f' END, ' ' ORDER BY relnamespace::regnamespace::text)"
+            " FROM pg_index JOIN pg_class ON indexrelid = pg_class.oid WHERE relname = 'i'"))

@@ -2,7 +2,9 @@
 """A way to the server that breaks: what the server did is done, and nobody hears of it."""
 
 import contextlib
+import select
 import socket
+import struct
 import threading
 
 
@@ -39,4 +41,100 @@ class LosingProxy:
                 end.shutdown(socket.SHUT_RDWR)
 
     def stop(self):
+        self.listener.close()
+
+
+class FaultProxy:
+    """Passes PostgreSQL's messages on, one by one, and breaks the connection right behind the
+    `number`-th one of a `side`, "client" or "server". TLS is off.
+
+    fault      "cut": both ends hear of it; "reset": by RST; "stall": nobody hears anything more;
+               "half-open": the server hears of it, the client does not
+    is_final   nobody gets through afterwards; else whoever connects anew does
+    seen       the messages that passed, a side
+    """
+
+    def __init__(self, port, side=None, number=0, fault="cut", is_final=False):
+        self.target = port
+        self.side = side
+        self.number = number
+        self.fault = fault
+        self.is_final = is_final
+        self.is_broken = threading.Event()
+        self.seen = {"client": 0, "server": 0}
+        self.lock = threading.Lock()
+        self.is_stopped = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                if self.is_final and self.is_broken.is_set():
+                    client.close()
+                    continue
+                server = socket.create_connection(("127.0.0.1", self.target))
+                for end in (client, server):
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
+
+    @staticmethod
+    def _messages(data, has_startup):
+        """The whole messages at the head: a type and a length, or a length alone at first."""
+        messages, at = [], 0
+        while True:
+            head = 0 if has_startup else 1
+            if len(data) < at + head + 4:
+                return messages, data[at:]
+            size = head + struct.unpack_from("!i", data, at + head)[0]
+            if len(data) < at + size:
+                return messages, data[at:]
+            messages.append(data[at:at + size])
+            at += size
+            has_startup = False
+
+    def _is_due(self, side):
+        """Count a message of this side; is it the one?"""
+        with self.lock:
+            self.seen[side] += 1
+            if self.is_broken.is_set() or (side, self.seen[side]) != (self.side, self.number):
+                return False
+            self.is_broken.set()
+            return True
+
+    def _pass_on(self, client, server):
+        """One thread a connection, that waits for both ends: so that close() closes."""
+        data = {"client": b"", "server": b""}
+        is_first = True
+        with client, server, contextlib.suppress(OSError):
+            while not self.is_stopped.is_set():
+                ready, _, _ = select.select((client, server), (), (), 0.2)
+                for source in ready:
+                    side = "client" if source is client else "server"
+                    sink = server if source is client else client
+                    got = source.recv(1 << 16)
+                    if not got:
+                        return
+                    messages, data[side] = self._messages(
+                        data[side] + got, is_first and side == "client")
+                    is_first = is_first and not messages
+                    for message in messages:
+                        sink.sendall(message)
+                        if self._is_due(side):
+                            self._break(client, server)
+                            return
+
+    def _break(self, client, server):
+        if self.fault == "half-open":
+            server.close()
+        if self.fault in ("half-open", "stall"):
+            self.is_stopped.wait()
+        if self.fault == "reset":
+            for end in (client, server):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def stop(self):
+        self.is_stopped.set()
         self.listener.close()

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The way to the server breaks between any two messages: the next run finishes the job.
+
+In the suite as many boundaries as SUITE_S allows, in an order of chance; PGSTRIDE_FAULTS=all
+tries every one.
+"""
+
+import concurrent.futures
+import itertools
+import math
+import os
+import random
+import time
+
+from database.case import DatabaseCase
+from support.proxy import FaultProxy
+
+SUITE_S = 35
+
+# Each step leaves a trace of how often it ran.
+FILES = {
+    "1_a.up.sql": "CREATE TABLE trace (step int);\nINSERT INTO trace VALUES (1);\n",
+    "2_b.up.sql": "BEGIN;\nCREATE TABLE b (n int);\nINSERT INTO trace VALUES (2);\nCOMMIT;\n",
+    "3_c.up.sql": "COPY trace FROM stdin;\n3\n\\.\n",
+    "4_d.up.sql": "CREATE INDEX CONCURRENTLY IF NOT EXISTS b_n ON b (n);\n",
+    "5_e.up.sql": "INSERT INTO trace VALUES (5);\n",
+}
+FAULTS = list(itertools.product(("cut", "reset"), (False, True)))
+
+
+class EveryBoundary(DatabaseCase):
+    def url(self, schema, port=None):
+        server = self.cluster
+        place = f"127.0.0.1:{port or server.port}"
+        return (f"postgres://postgres:{server.password}@{place}/{self.dbname}"
+                f"?sslmode=disable&search_path={schema}")
+
+    def count_messages(self, folder):
+        """How many each side says in a whole run."""
+        self.psql("CREATE SCHEMA whole")
+        proxy = FaultProxy(self.cluster.port)
+        self.assert_good(self.up(folder, database=self.url("whole", proxy.port)))
+        proxy.stop()
+        return proxy.seen
+
+    def break_at(self, folder, side, number, fault, is_final):
+        """A run that is broken there, and one that finishes: what is wrong, or None."""
+        schema = f"s_{side}_{number}"
+        self.psql(f"CREATE SCHEMA {schema}")
+        proxy = FaultProxy(self.cluster.port, side, number, fault, is_final)
+        try:
+            broken = self.up(folder, "--wait-timeout", "0" if is_final else "20s",
+                             database=self.url(schema, proxy.port))
+        finally:
+            proxy.stop()
+        table = f"{schema}.schema_migrations"
+        reached = "none"
+        if self.psql(f"SELECT to_regclass('{table}')"):
+            reached = self.psql(f"SELECT version, dirty FROM {table}")
+        if (broken.status == 0) != (reached == "5|f") and broken.status == 0:
+            return f"status 0 at {reached}:\n{broken.stdout}"
+        if broken.status != 0 and not is_final:
+            return f"it did not connect again:\n{broken.stdout}"
+        if broken.status != 0 and "; a retry may help" not in broken.stdout:
+            return f"a retry does help:\n{broken.stdout}"
+        whole = self.up(folder, database=self.url(schema))
+        if whole.status != 0:
+            return f"then not finished:\n{broken.stdout}\n{whole.stdout}"
+        state = self.psql(f"""
+            SELECT (SELECT string_agg(step::text, ' ' ORDER BY step) FROM {schema}.trace),
+                   (SELECT string_agg(version::text, ' ' ORDER BY version)
+                      FROM {schema}.pgstride_history WHERE outcome = 'applied'),
+                   (SELECT indisvalid FROM pg_index WHERE indexrelid = '{schema}.b_n'::regclass),
+                   version, dirty FROM {table}""")
+        if state != "1 2 3 5|1 2 3 4 5|t|5|f":
+            return f"then {state}:\n{broken.stdout}\n{whole.stdout}"
+        return None
+
+    def test_in_the_greeting_it_connects_again(self):
+        folder = self.folder(FILES)
+        for number in range(20, 40, 4):
+            with self.subTest(number):
+                self.assertIsNone(self.break_at(folder, "server", number, "cut", False))
+
+    def test_the_connection_breaks_behind_any_message(self):
+        folder = self.folder(FILES)
+        seen = self.count_messages(folder)
+        self.assertGreater(seen["client"], 100)
+        self.assertGreater(seen["server"], 100)
+        tasks = [(side, number) for side in seen for number in range(1, seen[side] + 1)]
+        seed = int(os.environ.get("PGSTRIDE_SEED") or time.time())
+        random.Random(seed).shuffle(tasks)
+        until = time.monotonic() + (math.inf if os.environ.get("PGSTRIDE_FAULTS") else SUITE_S)
+        wrong, tried = [], 0
+
+        def check(index):
+            if time.monotonic() > until:
+                return None
+            return self.break_at(folder, *tasks[index], *FAULTS[index % len(FAULTS)]) or "right"
+
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for index, result in enumerate(pool.map(check, range(len(tasks)))):
+                tried += result is not None
+                if result not in (None, "right"):
+                    wrong.append(f"{tasks[index]} {FAULTS[index % len(FAULTS)]}: {result}")
+        print(f"{tried} of {len(tasks)} boundaries tried, seed {seed}")
+        self.assertEqual([], wrong[:3], f"{len(wrong)} wrong")
+        self.assertGreater(tried, 10)
