@@ -14,9 +14,6 @@ enum {
     DIGEST_BASE64_BYTES = 45, /* 44 characters of base64, the last a `=`, and a NUL */
 };
 
-/* To be called before more than one thread makes digests. */
-void digest_prepare(void);
-
 /*
  * SHA-256 of a migration's text: CR LF counts as LF, and line breaks at the
  * end do not count, so that a checkout on Windows is the same migration.

@@ -178,13 +178,24 @@ move_file(struct migration_file *into, struct migration_file *from)
     *from = (struct migration_file){0};
 }
 
+/* Versions of one width are, by their names. */
+static bool
+is_sorted(const struct catalog *catalog)
+{
+    for (size_t i = 1; i < catalog->count; i++) {
+        if (catalog->migrations[i - 1].version > catalog->migrations[i].version)
+            return false;
+    }
+    return true;
+}
+
 /* `001_a` and `1_a` sort apart by name: join what is one version. */
 static bool
 join_versions(struct catalog *catalog, struct error *err)
 {
     size_t kept = 0;
 
-    if (catalog->count > 1)
+    if (!is_sorted(catalog))
         qsort(
             catalog->migrations, catalog->count, sizeof(*catalog->migrations), compare_migrations);
     for (size_t i = 1; i < catalog->count; i++) {
@@ -332,7 +343,6 @@ hash_all(struct catalog *catalog, const struct folder *folder, struct error *err
     struct hashing *hashing = memory_new(sizeof(*hashing));
     bool is_good = true;
 
-    digest_prepare();
     *hashing = (struct hashing){
         .catalog = catalog, .folder = folder, .parts = parallel_parts(catalog->count)};
     parallel_run(hashing->parts, hash_part, hashing);

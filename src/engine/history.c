@@ -119,6 +119,14 @@ history_create(struct pg *db, struct ledger *ledger, struct error *err)
     AUTO_STRING char *version = memory_printf(SQL_CREATE_VERSION, ledger->version_table);
     AUTO_STRING char *history = memory_printf(SQL_CREATE_HISTORY, ledger->history_table);
 
+    if (!ledger->has_version_table && !ledger->has_history_table) {
+        /* The usual case takes one round trip; what is refused is asked again, for its reason. */
+        AUTO_STRING char *both = memory_printf("%s;\n%s", version, history);
+        AUTO_REPLY reply = {0};
+        if (!pg_run(db, both, &reply, err))
+            return false;
+        ledger->has_version_table = ledger->has_history_table = reply.kind == PG_REPLY_DONE;
+    }
     if (!ledger->has_version_table &&
         !create_table(db, ledger, version, ledger->version_table, err))
         return false;

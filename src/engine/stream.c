@@ -37,6 +37,7 @@ struct stream {
     size_t bytes_unsent;  /* since the last write */
     size_t bytes_unasked; /* since the replies were last asked for */
     size_t count_unasked;
+    bool is_synced; /* the last one is sent */
     bool is_failed;
     int64_t *durations_ms; /* from the step `first` on */
     struct error failure;
@@ -193,6 +194,20 @@ prepare_statements(struct stream *stream, struct error *err)
     return true;
 }
 
+/* Behind the last commit, so that its answer ends the pipeline too. */
+static bool
+send_sync(struct stream *stream, struct error *err)
+{
+    size_t last = (stream->head + stream->count) % WINDOW_MESSAGES;
+
+    if (!pg_pipeline_sync(stream->run->session.db, err))
+        return false;
+    stream->slots[last] = (struct slot){.kind = MESSAGE_SYNC, .step = stream->end - 1};
+    stream->count++;
+    stream->is_synced = true;
+    return true;
+}
+
 /* Send as much as the window and the socket take. */
 static bool
 fill_window(struct stream *stream, struct error *err)
@@ -222,7 +237,7 @@ fill_window(struct stream *stream, struct error *err)
                 return false;
         }
     }
-    return true;
+    return stream->next_step < stream->end || stream->is_synced || send_sync(stream, err);
 }
 
 /* The server is done with this step; it may have the next one already. */
@@ -287,16 +302,16 @@ take_replies(struct stream *stream, struct error *err)
     return true;
 }
 
-/* End the pipeline: a sync, all replies that are owed up to it, and no open transaction. */
+/* End the pipeline: its sync, all replies that are owed up to it, and no open transaction. */
 static bool
 finish_pipeline(struct stream *stream, struct error *err)
 {
     struct pg *db = stream->run->session.db;
-    size_t owed = 1;
+    size_t owed = stream->is_synced ? 0 : 1;
 
     for (size_t i = 0; i < stream->count; i++)
         owed += stream->slots[(stream->head + i) % WINDOW_MESSAGES].kind == MESSAGE_SYNC;
-    if (!pg_pipeline_sync(db, err))
+    if (!stream->is_synced && !pg_pipeline_sync(db, err))
         return false;
     while (owed > 0) {
         AUTO_REPLY reply = {0};
