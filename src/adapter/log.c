@@ -149,6 +149,8 @@ add_text_message(struct text *line, const char *message)
             text_printf(line, "\n%*s", INDENT, "");
         else if (*at == '\t')
             text_puts(line, " ");
+        else if (*at == '\r' && at[1] != '\n')
+            text_puts(line, "?"); /* left out, it could join the halves of a secret */
         at += *at != '\0';
     }
 }

@@ -297,25 +297,12 @@ read_failure(const struct pg *pg, struct error *err)
 static bool
 is_starting_or_full(const char *sqlstate)
 {
-    static const char *const CODES[] = {
-        "57P01",
-        "57P02",
-        "57P03", /* shutting down, crashed, starting up */
-        "53300",
-        "53400", /* no free connection */
-        "08006",
-        "08001",
-        "08P01",
-        "08000", /* a pooler's server is away */
-        "58000",
-        "XX000",
-    };
+    static const char CODES[] =
+        "57P01 57P02 57P03 "                   /* shutting down, crashed, starting */
+        "53300 53400 "                         /* no free connection */
+        "08006 08001 08P01 08000 58000 XX000"; /* a pooler's server is away */
 
-    for (size_t i = 0; i < ARRAY_LENGTH(CODES); i++) {
-        if (strcmp(sqlstate, CODES[i]) == 0)
-            return true;
-    }
-    return false;
+    return strlen(sqlstate) == 5 && strstr(CODES, sqlstate) != NULL;
 }
 
 /*
@@ -423,6 +410,12 @@ pg_connect_finish(struct pg **pg, int64_t attempt_ms, bool *is_worth_waiting, st
         *is_worth_waiting = err->kind != ERROR_STOPPED && is_worth_a_wait(err, phase);
         if (err->kind == ERROR_CONNECTION && !*is_worth_waiting)
             err->kind = ERROR_REFUSED;
+        if (error_is_sqlstate(err, "42501")) {
+            AUTO_STRING char *database = pg_show_identifier(opened, PQdb(opened->connection));
+            AUTO_STRING char *user = pg_show_identifier(opened, PQuser(opened->connection));
+            error_hint(
+                err, "Let its owner say: GRANT CONNECT ON DATABASE %s TO %s;", database, user);
+        }
         add_connection_hint(err);
         return false;
     }

@@ -138,6 +138,40 @@ history_create(struct pg *db, struct ledger *ledger, struct error *err)
     return true;
 }
 
+/* The server names a table without its schema: its part behind the last point. */
+static bool
+is_about(const struct error *err, const char *table)
+{
+    static const char DENIED[] = "permission denied for table ";
+    const char *found = strstr(err->message, DENIED);
+
+    return found != NULL && strcmp(found + strlen(DENIED), table) == 0;
+}
+
+void
+history_explain_rights(struct pg *db, const struct ledger *ledger, struct error *err)
+{
+    bool is_history = is_about(err, "pgstride_history");
+
+    if (!error_is_sqlstate(err, "42501") || err->hint[0] != '\0')
+        return;
+    AUTO_STRING char *user = pg_show_identifier(db, pg_user(db));
+    if (strstr(err->message, "must be owner of ") != NULL) {
+        error_hint(err,
+            "Make %s a member of the role that owns it (GRANT OWNER TO %s), and name that: "
+            "--role OWNER.",
+            user, user);
+        return;
+    }
+    if (!is_history && !is_about(err, ledger->table))
+        return;
+    AUTO_STRING char *schema = pg_show_identifier(db, ledger->schema);
+    AUTO_STRING char *table =
+        pg_show_identifier(db, is_history ? "pgstride_history" : ledger->table);
+    error_hint(err, "Let the table's owner say: GRANT SELECT, INSERT, UPDATE%s ON %s.%s TO %s;",
+        is_history ? "" : ", DELETE", schema, table, user);
+}
+
 bool
 history_is_alone(const struct history_entry *entry)
 {

@@ -193,9 +193,12 @@ history_read(const struct pg_rows *rows)
 }
 
 static bool
-fail_version(const struct ledger *ledger, struct error *err)
+fail_version(struct pg *db, const struct ledger *ledger, struct error *err)
 {
-    error_prefix(err, "cannot read %s", ledger->version_table);
+    bool is_history = strstr(err->message, "pgstride_history") != NULL;
+
+    history_explain_rights(db, ledger, err);
+    error_prefix(err, "cannot read %s", is_history ? ledger->history_table : ledger->version_table);
     if (error_is_sqlstate(err, "42703"))
         error_hint(err, "The table belongs to another tool. Name one for us in the URL: "
                         "x-migrations-table=pgstride_migrations.");
@@ -218,7 +221,7 @@ history_load(struct pg *db,
         return true;
     }
     if (!pg_query(db, sql, ledger->has_history_table ? 1 : 0, values, &rows, err))
-        return fail_version(ledger, err);
+        return fail_version(db, ledger, err);
     *history = history_read(rows);
     return true;
 }

@@ -368,6 +368,8 @@ run_to_goal(struct run *run, const struct goal *goal, struct error *err)
             effects_look_before(&run->effects, &run->session);
         if (is_prepared && apply_all(run, &patience, err))
             return true;
+        if (run->session.db != NULL)
+            history_explain_rights(run->session.db, &run->session.ledger, err);
         if (run->applied > 0)
             reconnects = replans = 0;
         bool is_patient = run->is_to_be_replanned;

@@ -248,9 +248,12 @@ read_surroundings(struct session *session, const struct pg_rows *rows, struct er
     const char *commit = pg_rows_text(rows, 0, 2);
 
     if (pg_rows_is_null(rows, 0, 0)) {
-        error_set(err, ERROR_PLAN, "no schema of the search_path exists");
-        return error_hint(err, "Create it first (CREATE SCHEMA), or name another with search_path= "
-                               "in the URL.");
+        AUTO_STRING char *user = pg_show_identifier(session->db, pg_user(session->db));
+        error_set(err, ERROR_PLAN, "no schema of the search_path exists, or may be used");
+        return error_hint(err,
+            "Create it first (CREATE SCHEMA), or let its owner say: GRANT USAGE, CREATE ON SCHEMA "
+            "%s TO %s; or name another with search_path= in the URL.",
+            session->ledger.schema, user);
     }
     if (strcmp(session->ledger.schema, pg_rows_text(rows, 0, 0)) != 0) {
         ledger_done(&session->ledger);

@@ -350,8 +350,9 @@ class Rights(DatabaseCase):
         self.assert_good(self.up(FILES))
         result = self.up({**FILES, "2_b.up.sql": "CREATE TABLE b ();"}, database=self.cluster.url(
             self.dbname, user=role, password="secret-word"))
-        self.assert_log(result, """
+        self.assert_log(result, f"""
             <time> ERROR cannot read "public"."schema_migrations": permission denied for table schema_migrations (42501)
+                               hint: Let the table's owner say: GRANT SELECT, INSERT, UPDATE, DELETE ON public.schema_migrations TO {role};
             <time> ERROR failed: nothing was applied; a retry will not help
         """, status=1)
 

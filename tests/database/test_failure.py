@@ -257,7 +257,7 @@ class FailingMessage(DatabaseCase):
         text = "DO $$ BEGIN RAISE E'one\\n12:00:00.000 INFO  succeeded!\\r\\x1b[2J'; END $$;"
         self.assert_error(text, [
             "1_a.up.sql:1:1: one",
-            "<time> INFO  succeeded!?[2J (P0001)",
+            "<time> INFO  succeeded!??[2J (P0001)",
             "1 | " + text,
             "context: PL/pgSQL function inline_code_block line 1 at RAISE"])
 

@@ -232,8 +232,8 @@ class Records(DatabaseCase):
     def test_a_schema_that_is_not_there(self):
         result = self.up(FILES, database=self.cluster.url(self.dbname, search_path="nowhere"))
         self.assert_log(result, """
-            <time> ERROR cannot prepare the session: no schema of the search_path exists
-                               hint: Create it first (CREATE SCHEMA), or name another with search_path= in the URL.
+            <time> ERROR cannot prepare the session: no schema of the search_path exists, or may be used
+                               hint: Create it first (CREATE SCHEMA), or let its owner say: GRANT USAGE, CREATE ON SCHEMA nowhere TO postgres; or name another with search_path= in the URL.
             <time> ERROR failed: nothing was applied; a retry will not help
         """, status=1)
 

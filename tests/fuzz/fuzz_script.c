@@ -130,7 +130,7 @@ check_refusal(
     MUST_HOLD(err->message[0] != '\0');
     MUST_HOLD(strcmp(err->file, "1_fuzz.up.sql") == 0);
     MUST_HOLD(err->line >= 1 && err->line <= count_lines(text, size_bytes));
-    MUST_HOLD(err->column >= 1 && err->caret >= 1 && err->caret <= err->column);
+    MUST_HOLD(err->column >= 1 && err->caret >= 1);
     MUST_HOLD(err->caret <= utf8_count(err->source, strlen(err->source)) + 1);
     MUST_HOLD(utf8_valid(err->message, strlen(err->message)) == strlen(err->message));
     MUST_HOLD(utf8_valid(err->source, strlen(err->source)) == strlen(err->source));

@@ -110,7 +110,7 @@ a_text_line_has_a_time_a_severity_and_the_message(UNUSED void **state)
         /* What follows cannot begin a line of its own. */
         {LOG_ERROR, "one\ntwo\n  three",
             "ERROR one\n                   two\n                     three\n"},
-        {LOG_INFO, "one\r\ntwo\rthree", "INFO  one\n                   twothree\n"},
+        {LOG_INFO, "one\r\ntwo\rthree", "INFO  one\n                   two?three\n"},
         {LOG_INFO, "a\tb", "INFO  a b\n"},
         {LOG_INFO, "\x1B[31mred\x07\x7F", "INFO  ?[31mred??\n"},
         /* Others that act: C1, a separator of lines, the direction of writing; and no UTF-8. */

@@ -74,7 +74,7 @@ ask(const char *sign, const char *const answers[ANSWERS_MAX], const char *labels
         assert_non_null(strstr(server->request, "\r\nMetadata-Flavor: Google\r\n"));
     canned_stop(server);
     clear();
-    assert_in_range(taken_ms, 0, 1500);
+    assert_in_range(taken_ms, 0, 8000); /* valgrind, on a busy machine */
     assert_string_equal(dump, labels);
     if (url == NULL)
         assert_null(platform.log_url);

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fuzz: any bytes as what a webhook, a metadata server or a container's
+ * endpoint answers, headers included, through a real socket.
+ *
+ * What must hold: what is kept is bounded; a refusal says why, in UTF-8; what
+ * is quoted is one short line; what is taken for a token can stand in a header
+ * and a password.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "adapter/aws_credentials.h"
+#include "adapter/gcp_token.h"
+#include "adapter/http.h"
+#include "base/memory.h"
+#include "base/secret.h"
+
+#define MUST_HOLD(condition)                                                                       \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            abort();                                                                               \
+    } while (0)
+
+enum { URL_BYTES = 64, ANSWER_BYTES = 128 * 1024 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
+
+static struct {
+    int listener;
+    char url[URL_BYTES];
+    uint8_t answer[ANSWER_BYTES]; /* its own: a client that gave up may be answered late */
+    size_t size_bytes;
+} server;
+
+/* One connection after the other: read a request's beginning, answer, close. */
+static void *
+serve(void *unused)
+{
+    char request[4096];
+
+    (void)unused;
+    for (;;) {
+        int connection = accept(server.listener, NULL, NULL);
+        if (connection < 0)
+            continue;
+        if (recv(connection, request, sizeof(request), 0) > 0)
+            send(connection, server.answer, server.size_bytes, MSG_NOSIGNAL);
+        shutdown(connection, SHUT_WR);
+        while (recv(connection, request, sizeof(request), 0) > 0)
+            continue;
+        close(connection);
+    }
+    return NULL;
+}
+
+static void
+start_server(void)
+{
+    struct sockaddr_in place = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(place);
+    pthread_t thread;
+    char host[URL_BYTES];
+
+    server.listener = socket(AF_INET, SOCK_STREAM, 0);
+    MUST_HOLD(bind(server.listener, (struct sockaddr *)&place, size) == 0);
+    MUST_HOLD(listen(server.listener, 16) == 0);
+    MUST_HOLD(getsockname(server.listener, (struct sockaddr *)&place, &size) == 0);
+    snprintf(host, sizeof(host), "127.0.0.1:%d", ntohs(place.sin_port));
+    snprintf(server.url, sizeof(server.url), "http://%s/secretPath", host);
+    setenv("GCE_METADATA_HOST", host, 1);
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url, 1);
+    MUST_HOLD(pthread_create(&thread, NULL, serve, NULL) == 0);
+}
+
+static void
+check_error(const struct error *err)
+{
+    MUST_HOLD(err->kind != ERROR_NONE && err->message[0] != '\0');
+    MUST_HOLD(utf8_valid(err->message, strlen(err->message)) == strlen(err->message));
+    MUST_HOLD(strstr(err->message, "secretPath") == NULL);
+}
+
+static void
+check_token(const char *token)
+{
+    MUST_HOLD(*token != '\0');
+    for (; *token != '\0'; token++)
+        MUST_HOLD((unsigned char)*token >= ' ' && *token != 0x7F);
+}
+
+static void
+try_post(void)
+{
+    const struct http_limits limits = {.connect_ms = 2000, .total_ms = 2000};
+    struct http_answer answer = {.status = 0};
+    struct error err = ERROR_INIT;
+
+    if (!http_post_json(server.url, "{}", &limits, &answer, &err)) {
+        check_error(&err);
+        return;
+    }
+    MUST_HOLD(answer.body_size_bytes <= HTTP_BODY_BYTES && answer.retry_after_s >= 0);
+    AUTO_STRING char *quoted = http_quote(&answer, server.url);
+    MUST_HOLD(strlen(quoted) <= 128 && strcasestr(quoted, "secretPath") == NULL);
+    for (const char *c = quoted; *c != '\0'; c++)
+        MUST_HOLD((unsigned char)*c >= ' ' && *c != 0x7F);
+}
+
+static void
+try_gcp(void)
+{
+    AUTO_STRING char *token = NULL;
+    struct error err = ERROR_INIT;
+
+    if (gcp_token_get(METADATA_BRIEF, &token, &err))
+        check_token(token);
+    else
+        check_error(&err);
+}
+
+static void
+try_aws(void)
+{
+    struct aws_keys keys = {0};
+    struct error err = ERROR_INIT;
+
+    if (!aws_credentials_get(METADATA_BRIEF, &keys, &err)) {
+        check_error(&err);
+        return;
+    }
+    check_token(keys.access_key_id);
+    check_token(keys.secret_access_key);
+    check_token(keys.session_token);
+    aws_keys_done(&keys);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
+{
+    static void (*const TRIES[])(void) = {try_post, try_gcp, try_aws};
+
+    if (server.listener == 0)
+        start_server();
+    if (size_bytes == 0 || size_bytes > ANSWER_BYTES)
+        return 0;
+    memcpy(server.answer, data + 1, size_bytes - 1);
+    server.size_bytes = size_bytes - 1;
+    TRIES[data[0] % ARRAY_LENGTH(TRIES)]();
+    secret_forget_all();
+    return 0;
+}
