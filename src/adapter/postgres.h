@@ -29,7 +29,7 @@ typedef void pg_notice_handler(const struct pg_notice *notice, void *context);
 /* Where to connect. */
 struct pg_target {
     const char *conninfo; /* a URL, key=value words, or NULL: libpq's own environment */
-    const char *password; /* these two over what else is said; NULL: nothing */
+    const char *password; /* these over what else is said; NULL: nothing */
     const char *sslmode;
     const char *dbname; /* the database over the one that conninfo names; NULL: that one */
     pg_notice_handler *on_notice;

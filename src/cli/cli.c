@@ -133,8 +133,8 @@ run_command(const struct command *command,
 }
 
 /*
- * The first Go job's spelling: -method up, -method write -name X. There is no schema
- * to compare, so write makes an empty pair.
+ * The first Go job's spelling: -method up, -method write -name X; without a schema to
+ * compare, write makes an empty pair.
  */
 static bool
 read_method(const struct config *config, struct command_line *line, struct error *err)
@@ -154,7 +154,7 @@ read_method(const struct config *config, struct command_line *line, struct error
             err, ERROR_USAGE, "--method: \"%.60s\" is none of up|write", config->method);
     if (config->name == NULL)
         return error_set(err, ERROR_USAGE, "--method write needs --name NAME");
-    line->command = "create";
+    line->command = config->schema_file != NULL ? "write" : "create";
     line->arguments[line->arguments_count++] = config->name;
     return true;
 }

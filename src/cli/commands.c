@@ -73,6 +73,12 @@ static const struct command COMMANDS[] = {
         "Writes VERSION_NAME.up.sql and VERSION_NAME.down.sql, empty, and updates atlas.sum where\n"
         "there is one. Prints the two paths.",
         command_create, NEED_FOLDER, OUTPUT_ANSWER},
+    {"write", "write NAME", "write the pair that gives the schema of a file",
+        "Compares what the folder's migrations give with what --schema FILE gives, on two scratch\n"
+        "databases of --dev-database, and writes the pair that makes the one of the other, once\n"
+        "both directions are proven there. Nothing is written when they agree. --check: writes\n"
+        "nothing, prints the difference, exit 1 when there is one.",
+        command_write, NEED_FOLDER, OUTPUT_ANSWER},
     {"hash", "hash", "write atlas.sum, the folder's checksums",
         "Writes atlas.sum: with it in the folder, a file that was edited, added or removed "
         "without\n"

@@ -72,9 +72,13 @@ static const struct option OPTIONS[] = {
     {"exit-code", "PGSTRIDE_EXIT_CODE", NULL, OPTION_SWITCH, FIELD(is_exit_code), 0, 0, "false",
         NULL, NULL, "status: exit 1 when something is pending"},
     {"method", NULL, NULL, OPTION_STRING, FIELD(method), 0, 0, NULL, NULL, "up|write",
-        "the command, for those who spell it so; write is create with --name"},
+        "the command, for those who spell it so; write is create where there is no --schema"},
     {"name", NULL, NULL, OPTION_STRING, FIELD(name), 0, 0, NULL, NULL, "NAME",
         "of --method write: what to create"},
+    {"schema", "PGSTRIDE_SCHEMA", NULL, OPTION_STRING, FIELD(schema_file), 0, 0, NULL, NULL, "FILE",
+        "of write: the schema that is wanted, as SQL"},
+    {"dev-database", "PGSTRIDE_DEV_DATABASE", NULL, OPTION_SECRET, FIELD(dev_database), 0, 0, NULL,
+        NULL, "URL", "of write: the server to try it on, in scratch databases; never production"},
     {"prefetch", NULL, NULL, OPTION_NUMBER, FIELD(prefetch), 0, INT32_MAX, "10", NULL, "N",
         "accepted for golang-migrate's sake; files are always read ahead"},
     {"help", NULL, NULL, OPTION_SWITCH, FIELD(is_help), 0, 0, "false", NULL, NULL, "this text"},
@@ -97,6 +101,13 @@ static const struct option CREATE_OPTIONS[] = {
         "20060102150405)"},
     {"tz", "PGSTRIDE_TZ", NULL, OPTION_STRING, FIELD(time_zone), 0, 0, "UTC", NULL, "ZONE",
         "the time's zone"},
+};
+
+static const struct option WRITE_OPTIONS[] = {
+    {"allow-destructive", NULL, NULL, OPTION_SWITCH, FIELD(is_destructive), 0, 0, "false", NULL,
+        NULL, "write also what loses data"},
+    {"check", NULL, NULL, OPTION_SWITCH, FIELD(is_check), 0, 0, "false", NULL, NULL,
+        "write nothing; exit 1 when there is a difference"},
 };
 
 static const struct option DOWN_OPTIONS[] = {
@@ -131,6 +142,8 @@ static const struct option_table {
 } TABLES[] = {
     {NULL, OPTIONS, ARRAY_LENGTH(OPTIONS)},
     {"create", CREATE_OPTIONS, ARRAY_LENGTH(CREATE_OPTIONS)},
+    {"write", CREATE_OPTIONS, ARRAY_LENGTH(CREATE_OPTIONS)},
+    {"write", WRITE_OPTIONS, ARRAY_LENGTH(WRITE_OPTIONS)},
     {"down", DOWN_OPTIONS, ARRAY_LENGTH(DOWN_OPTIONS)},
     {"plan", REHEARSE_OPTIONS, ARRAY_LENGTH(REHEARSE_OPTIONS)},
     {"rehearse", REHEARSE_OPTIONS, ARRAY_LENGTH(REHEARSE_OPTIONS)},

@@ -37,6 +37,7 @@ MUST_CHECK bool command_status(const struct invocation *invocation, struct error
 MUST_CHECK bool command_version(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_verify(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_create(const struct invocation *invocation, struct error *err);
+MUST_CHECK bool command_write(const struct invocation *invocation, struct error *err);
 MUST_CHECK bool command_hash(const struct invocation *invocation, struct error *err);
 
 /* No more arguments than `most`. */

@@ -29,6 +29,8 @@ config_done(struct config *config)
     free(config->observe);
     free(config->extension);
     free(config->directory);
+    free(config->schema_file);
+    free(config->dev_database);
     free(config->time_format);
     free(config->time_zone);
     database_url_done(&config->url);

@@ -59,6 +59,10 @@ struct config {
     char *time_zone;
     int64_t digits; /* of a sequential version */
     bool is_sequential;
+    char *schema_file;       /* write: the schema that is wanted */
+    char *dev_database;      /* and the server that it is tried on */
+    bool is_destructive;     /* it may lose data */
+    bool is_check;           /* it writes nothing */
     bool is_without_effects; /* what the run changed in the schema is not looked at */
     bool is_verbose;
     bool is_help;

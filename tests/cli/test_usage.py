@@ -10,16 +10,17 @@ import urllib.parse
 from support.harness import Case, binary
 
 URL = "postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=verify-full"
-NAMES = "up down goto plan rehearse status version wait force baseline drop verify create hash".split()
+NAMES = "up down goto plan rehearse status version wait force baseline drop verify create write hash".split()
 COMMANDS = f"The commands are {', '.join(NAMES[:-1])} and {NAMES[-1]}; pgstride --help says more."
 OPTIONS = (
     "database auth path source role wait-timeout lock-timeout ddl-lock-timeout retry-for heartbeat"
     " statement-timeout"
     " atomic out-of-order drift if-ahead max-file-size log-format no-effects verbose slack-webhook-url notify before-url"
     " after-url hook-token hook-timeout image format"
-    " offline exit-code method name prefetch help version"
+    " offline exit-code method name schema dev-database prefetch help version"
 ).split()
-OWN_OPTIONS = {"create": "ext dir seq digits format tz".split(), "down": ["all"],
+OWN_OPTIONS = {"create": "ext dir seq digits format tz".split(),
+               "write": "ext dir seq digits format tz allow-destructive check".split(), "down": ["all"],
                "plan": ["all", "observe", "fail-on"], "rehearse": ["all", "observe", "fail-on"],
                "wait": ["timeout"], "drop": ["f"]}
 FLAGS_ALONE = {"PGSTRIDE_" + name for name in ("PREFETCH", "HELP", "VERSION", "METHOD", "NAME")}

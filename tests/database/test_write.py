@@ -1,0 +1,443 @@
+# SPDX-License-Identifier: Apache-2.0
+"""write: from a schema that is wanted to a pair of files that is proven."""
+
+import glob
+import os
+import random
+import re
+import signal
+import time
+
+from database.case import DatabaseCase
+
+COMPANIES = """CREATE TABLE companies (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL
+);
+CREATE UNIQUE INDEX companies_name ON companies (name);
+"""
+ADDRESS = COMPANIES.replace("NOT NULL\n", "NOT NULL,\n    address text\n")
+
+HAND = "hint: Write this migration by hand: pgstride create."
+
+
+class WriteCase(DatabaseCase):
+    def setUp(self):
+        super().setUp()
+        self.place = self.folder()
+        self.migrations = os.path.join(self.place, "migrations")
+        os.mkdir(self.migrations)
+
+    def words(self, schema, *options):
+        path = os.path.join(self.place, "schema.sql")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(schema)
+        return ["write", "--schema", path, "--dev-database", self.database, "--path",
+                self.migrations, "--seq", *options]
+
+    def write(self, schema, name="step", *options):
+        return self.run_pgstride(*self.words(schema, *options, name))
+
+    def written(self, schema, *options):
+        """Write it: the text of the two files."""
+        result = self.write(schema, "step", *options)
+        self.assert_good(result)
+        paths = result.stdout.split("\n")[:2]
+        self.assertTrue(paths[0].endswith("_step.up.sql"), result.stdout + result.stderr)
+        texts = []
+        for path in paths:
+            with open(path, encoding="utf-8") as file:
+                texts.append(file.read())
+        return texts
+
+    def changed(self, before, after, *options):
+        """The two texts that lead from one schema to the other and back."""
+        self.written(before)
+        return self.written(after, *options)
+
+    def refused(self, before, after, *lines):
+        if before:
+            self.written(before)
+        files = os.listdir(self.migrations)
+        result = self.write(after)
+        self.assertEqual(1, result.status, result.stdout)
+        self.assertEqual("", result.stdout)
+        for line in lines:
+            self.assertIn(line, result.stderr)
+        self.assertEqual(files, os.listdir(self.migrations))
+
+    def scratch(self):
+        return self.psql("SELECT datname FROM pg_database WHERE datname ~ '^pgstride_write_'")
+
+    def tearDown(self):
+        self.assertEqual("", self.psql("SELECT count(*) FROM pg_class WHERE relkind = 'r'"
+                                       " AND relnamespace = 'public'::regnamespace HAVING"
+                                       " count(*) > 0"))
+        super().tearDown()
+
+
+class Walk(WriteCase):
+    def test_a_table_and_then_a_column(self):
+        self.assertEqual([
+            """-- create "companies" table
+CREATE TABLE companies (
+    id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+    name text NOT NULL
+);
+
+-- create "companies_pkey" constraint of companies
+ALTER TABLE companies ADD CONSTRAINT companies_pkey PRIMARY KEY (id);
+
+-- create "companies_name" index of companies
+CREATE UNIQUE INDEX companies_name ON companies USING btree (name);
+""", '-- drop "companies" table\nDROP TABLE companies;\n'], self.written(COMPANIES))
+        self.assertEqual([
+            '-- add "address" column of companies\nALTER TABLE companies ADD COLUMN address text;\n',
+            '-- drop "address" column of companies\nALTER TABLE companies DROP COLUMN address;\n',
+        ], self.written(ADDRESS))
+        names = ["000001_step.down.sql", "000001_step.up.sql",
+                 "000002_step.down.sql", "000002_step.up.sql"]
+        self.assertEqual(names, sorted(os.listdir(self.migrations)))
+        result = self.write(ADDRESS)
+        self.assertEqual(0, result.status)
+        self.assertEqual(f"{self.place}/schema.sql and {self.migrations} agree\n", result.stdout)
+        self.assertEqual(names, sorted(os.listdir(self.migrations)))
+        self.assertEqual("", self.scratch())
+
+    def test_check_says_what_differs_and_writes_nothing(self):
+        self.written(COMPANIES)
+        agreeing = self.run_pgstride(*self.words(COMPANIES, "--check"))
+        self.assertEqual(0, agreeing.status, agreeing.stderr)
+        result = self.run_pgstride(*self.words(ADDRESS, "--check"))
+        self.assertEqual(1, result.status)
+        self.assertEqual('-- add "address" column of companies\n'
+                         "ALTER TABLE companies ADD COLUMN address text;\n", result.stdout)
+        self.assertEqual("", result.stderr)
+        self.assertEqual(2, len(os.listdir(self.migrations)))
+
+    def test_as_the_first_go_job_spells_it(self):
+        words = [word for word in self.words(COMPANIES) if word != "--seq"]
+        result = self.run_pgstride("-method", "write", "-name", "first one", *words[1:])
+        self.assert_good(result)
+        self.assertRegex(result.stdout, r"/\d{14}_first_one.up.sql\n")
+
+    def test_atlas_sum_is_kept(self):
+        self.written(COMPANIES)
+        self.assert_good(self.run_pgstride("hash", "--path", self.migrations))
+        result = self.write(ADDRESS)
+        self.assert_good(result)
+        self.assertTrue(result.stdout.endswith("/atlas.sum\n"), result.stdout)
+        self.assert_good(self.run_pgstride("verify", "--offline", "--path", self.migrations))
+
+    def test_what_is_missing_is_said(self):
+        for words, message in (
+                (["write"], "write needs a name"),
+                (["write", "x"], "write needs --schema FILE, the schema that is wanted"),
+                (["write", "--schema", "s", "x"],
+                 "write needs --dev-database URL, a server to try it on")):
+            result = self.run_pgstride(*words)
+            self.assertEqual(1, result.status)
+            self.assertIn(f"ERROR {message}\n", result.stderr)
+
+
+class Changes(WriteCase):
+    def test_a_column_is_altered_in_place(self):
+        up, down = self.changed(
+            "CREATE TABLE a (n integer, s varchar(5) DEFAULT 'x', t text NOT NULL, d text);",
+            "CREATE TABLE a (n bigint, s varchar(9) DEFAULT 'y', t text, d text DEFAULT 'z');")
+        self.assertEqual("""-- alter "d" column of a
+ALTER TABLE a
+    ALTER COLUMN d SET DEFAULT 'z'::text;
+
+-- alter "n" column of a
+ALTER TABLE a
+    ALTER COLUMN n TYPE bigint;
+
+-- alter "s" column of a
+ALTER TABLE a
+    ALTER COLUMN s DROP DEFAULT,
+    ALTER COLUMN s TYPE character varying(9),
+    ALTER COLUMN s SET DEFAULT 'y'::character varying;
+
+-- alter "t" column of a
+ALTER TABLE a
+    ALTER COLUMN t DROP NOT NULL;
+""", "\n".join(sorted(up.rstrip("\n").split("\n\n"))).replace("\n--", "\n\n--") + "\n")
+        self.assertIn("ALTER COLUMN t SET NOT NULL;", down)
+
+    def test_what_depends_on_it_is_made_anew(self):
+        up, _ = self.changed(
+            "CREATE TABLE a (n integer); CREATE VIEW v AS SELECT n FROM a;"
+            "CREATE VIEW w AS SELECT n FROM v;",
+            "CREATE TABLE a (n bigint); CREATE VIEW v AS SELECT n FROM a;"
+            "CREATE VIEW w AS SELECT n FROM v;")
+        self.assertEqual(["DROP VIEW w;", "DROP VIEW v;", "ALTER TABLE a", "CREATE VIEW v AS",
+                          "CREATE VIEW w AS"],
+                         re.findall(r"^(?:DROP|CREATE|ALTER TABLE).*$", up, re.M))
+
+    def test_a_key_that_changes_takes_the_references_along(self):
+        up, _ = self.changed(
+            "CREATE TABLE a (n integer CONSTRAINT k PRIMARY KEY);"
+            "CREATE TABLE b (n integer CONSTRAINT r REFERENCES a);",
+            "CREATE TABLE a (n integer CONSTRAINT k PRIMARY KEY DEFERRABLE, m integer UNIQUE);"
+            "CREATE TABLE b (n integer CONSTRAINT r REFERENCES a (m));")
+        self.assertLess(up.index("DROP CONSTRAINT r"), up.index("DROP CONSTRAINT k"))
+        self.assertLess(up.index("ADD CONSTRAINT a_m_key"), up.index("ADD CONSTRAINT r"))
+
+    def test_a_function_is_replaced_and_a_sequence_altered_in_place(self):
+        up, _ = self.changed(
+            "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';"
+            "CREATE TABLE a (n integer DEFAULT f()); CREATE SEQUENCE s;",
+            "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 2';"
+            "CREATE TABLE a (n integer DEFAULT f()); CREATE SEQUENCE s INCREMENT 7;")
+        self.assertNotIn("DROP", up)
+        self.assertIn("ALTER SEQUENCE s AS bigint INCREMENT BY 7 ", up)
+
+    def test_what_loses_data_must_be_allowed(self):
+        before = ("CREATE TABLE a (n bigint, gone text); CREATE TABLE b ();")
+        after = "CREATE TABLE a (n integer);"
+        self.refused(
+            before, after,
+            "ERROR the migration would lose data: drop column a.gone, drop table b, "
+            "change the type of column a.n\n",
+            "hint: If that is meant: --allow-destructive. Nothing was written.")
+        self.written(after, "--allow-destructive")
+
+
+class Refusals(WriteCase):
+    def test_what_cannot_be_compared_is_named(self):
+        for sql, name in (
+                ("CREATE TABLE a (); CREATE POLICY p ON a;", "policy p on public.a"),
+                ("CREATE TABLE a (); ALTER TABLE a ENABLE ROW LEVEL SECURITY;", "table public.a"),
+                ("CREATE TABLE a (); CREATE RULE r AS ON INSERT TO a DO NOTHING;",
+                 "rule r on public.a"),
+                ("CREATE TABLE a (n integer) PARTITION BY LIST (n);", "table public.a"),
+                ("CREATE TABLE a (); CREATE TABLE b () INHERITS (a);", "table public.b"),
+                ("CREATE AGGREGATE s(integer) (SFUNC = int4pl, STYPE = integer);",
+                 "aggregate public.s(integer)"),
+                ("CREATE TYPE r AS RANGE (SUBTYPE = integer);", "type public.r"),
+                ("CREATE COLLATION c (LOCALE = 'C');", "collation public.c"),
+                ("CREATE PUBLICATION p;", "publication p"),
+                ("CREATE FOREIGN DATA WRAPPER w;", "foreign-data wrapper w"),
+                ("CREATE TABLE a (n integer, m integer); CREATE STATISTICS s ON n, m FROM a;",
+                 "statistics object public.s")):
+            with self.subTest(name):
+                self.refused(None, sql, f"schema.sql: it holds what cannot be compared:", name,
+                             HAND)
+
+    def test_what_is_used_cannot_be_made_anew(self):
+        self.refused(
+            "CREATE TYPE m AS ENUM ('a', 'b'); CREATE TABLE a (m m);",
+            "CREATE TYPE m AS ENUM ('b', 'a'); CREATE TABLE a (m m);",
+            "ERROR enum m cannot be changed: column a.m depends on it\n", HAND)
+
+    def test_a_table_is_not_made_anew(self):
+        self.refused("CREATE TABLE a ();", "CREATE UNLOGGED TABLE a ();",
+                     "ERROR table a cannot be changed in place\n", HAND)
+
+    def test_what_is_not_proven_is_not_written(self):
+        # The server keeps a column's own storage, which the statement does not say.
+        self.refused(
+            None, "CREATE TABLE a (t text); ALTER TABLE a ALTER t SET STORAGE EXTERNAL;",
+            "ERROR the migration that was made (up) does not give the schema: column a.t\n",
+            "nothing was written")
+
+    def test_a_schema_that_does_not_run_shows_its_place(self):
+        self.refused(None, "SELECT 1;\nCREATE TABLE a (n nope);",
+                     'schema.sql:2:19: type "nope" does not exist (42704)\n')
+
+    def test_a_folder_that_does_not_run(self):
+        self.written(COMPANIES)
+        with open(os.path.join(self.migrations, "000001_step.up.sql"), "w", encoding="utf-8") as f:
+            f.write("SELECT 1/0;")
+        self.refused(None, COMPANIES, "000001_step.up.sql:1:1: the folder's migrations do not run on"
+                                      " an empty database: division by zero (22012)")
+
+
+    def test_comments_and_privileges_are_warned_about(self):
+        result = self.write("CREATE TABLE a (); COMMENT ON TABLE a IS 'x';"
+                            "CREATE TABLE b (); GRANT SELECT ON b TO PUBLIC;")
+        self.assert_good(result)
+        self.assertIn("WARN  schema.sql holds comments and privileges, which are not compared\n",
+                      result.stderr.replace(self.place + "/", ""))
+
+
+class Scratch(WriteCase):
+    def test_a_role_that_may_not_make_databases(self):
+        self.psql("CREATE ROLE poor LOGIN PASSWORD 'Poor-Pa55word'")
+        self.addCleanup(self.psql, "DROP ROLE poor")
+        words = self.words(COMPANIES, "x")
+        words[words.index(self.database)] = self.cluster.url(
+            self.dbname, user="poor", password="Poor-Pa55word")
+        result = self.run_pgstride(*words)
+        self.assertEqual(1, result.status)
+        self.assertIn("ERROR no scratch database can be made: permission denied to create database"
+                      " (42501)", result.stderr)
+        self.assertIn("hint: Grant the right: ALTER ROLE poor CREATEDB.", result.stderr)
+        self.assertNotIn("Poor-Pa55word", result.stderr)
+
+    def test_left_overs_are_dropped_when_they_are_old(self):
+        old = "pgstride_write_1000000000_0badcafe_1"
+        young = f"pgstride_write_{int(time.time())}_0badcafe_1"
+        for name in (old, young):
+            self.psql(f"CREATE DATABASE {name}")
+        self.addCleanup(self.psql, f"DROP DATABASE {young}")
+        self.written(COMPANIES)
+        self.assertEqual(young, self.scratch())
+
+    def test_they_are_dropped_when_it_is_stopped(self):
+        process = self.start_pgstride(*self.words("SELECT pg_sleep(60);", "x"))
+        self.wait_until("SELECT count(*) > 0 FROM pg_stat_activity WHERE query ~ 'pg_sleep.60'"
+                        " AND datname ~ '^pgstride_write_'")
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        result = self.finish(process)
+        self.assertLess(time.monotonic() - begun, 8)
+        self.assertEqual(1, result.status)
+        self.assertIn("stopped by SIGTERM", result.stderr)
+        self.assertEqual("", self.scratch())
+        self.assertEqual([], os.listdir(self.migrations))
+
+
+class Inventor:
+    """A random schema: tables, and of all else that which is drawn, in an order that works."""
+
+    # A column keeps to types between which there are casts.
+    TYPES = {"a": ["integer", "bigint", "numeric(8,2)", "amount"],
+             "b": ["text", "varchar(9)", "varchar(20)"], "c": ["boolean", "text"],
+             "d": ["timestamptz", "timestamp", "date"], "e": ["jsonb"], "f": ["integer[]"],
+             "g": ["mood", "text"], "h": ["uuid", "text"]}
+    DEFAULTS = {"integer": "7", "bigint": "f1(3)", "text": "'x'", "boolean": "true",
+                "timestamptz": "now()"}
+
+    def __init__(self, rng):
+        self.rng = rng
+        self.lines = []
+
+    def maybe(self, share=0.5):
+        return self.rng.random() < share
+
+    def add(self, sql):
+        self.lines.append(sql + ";")
+
+    def table(self, name, earlier):
+        columns = ["id integer" if self.maybe() else "id bigint GENERATED ALWAYS AS IDENTITY"]
+        names = []
+        for letter in self.TYPES:
+            if not self.maybe(0.6):
+                continue
+            kind = self.rng.choice(self.TYPES[letter])
+            line = f"{letter} {kind}"
+            if kind in self.DEFAULTS and self.maybe(0.4):
+                line += f" DEFAULT {self.DEFAULTS[kind]}"
+            if self.maybe(0.3):
+                line += " NOT NULL"
+            columns.append(line)
+            if kind != "jsonb":
+                names.append(letter)
+        self.rng.shuffle(columns)
+        self.add(f"CREATE TABLE {name} ({', '.join(columns)})")
+        if self.maybe(0.8):
+            self.add(f"ALTER TABLE {name} ADD CONSTRAINT {name}_key "
+                     + self.rng.choice(["PRIMARY KEY", "UNIQUE"]) + " (id)")
+        if names and self.maybe(0.5):
+            self.add(f"CREATE INDEX {name}_i ON {name} ({self.rng.choice(names)}"
+                     + (", id)" if self.maybe() else ")")
+                     + (" WHERE id > 5" if self.maybe(0.3) else ""))
+        if self.maybe(0.4):
+            self.add(f"ALTER TABLE {name} ADD CONSTRAINT {name}_c CHECK (id > {self.rng.randint(1, 3)})"
+                     + (" NOT VALID" if self.maybe(0.2) else ""))
+        if earlier and self.maybe(0.5):
+            target = self.rng.choice(earlier)
+            self.add(f"ALTER TABLE {name} ADD COLUMN r integer, ADD CONSTRAINT {name}_r FOREIGN KEY"
+                     f" (r) REFERENCES {target}_t (k)" + (" ON DELETE CASCADE" if self.maybe() else ""))
+        if self.maybe(0.3):
+            self.add(f"CREATE TRIGGER tg BEFORE INSERT ON {name} FOR EACH ROW EXECUTE FUNCTION tr()")
+        if self.maybe(0.6):
+            self.add(f"CREATE VIEW v_{name} AS SELECT * FROM {name}"
+                     + (" WHERE id > 1" if self.maybe() else ""))
+            if self.maybe():
+                self.add(f"CREATE {self.rng.choice(['', 'MATERIALIZED '])}VIEW w_{name} AS"
+                         f" SELECT id FROM v_{name}")
+
+    def schema(self):
+        self.add("CREATE TYPE mood AS ENUM ('sad', 'ok')")
+        self.add("CREATE DOMAIN amount AS integer CHECK (VALUE > 0)")
+        self.add("CREATE FUNCTION f1(a integer) RETURNS bigint LANGUAGE sql AS"
+                 f" 'SELECT {self.rng.randint(1, 3)}::bigint'")
+        self.add("CREATE FUNCTION tr() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$BEGIN RETURN NEW; END$$")
+        if self.maybe():
+            self.add("CREATE SCHEMA other")
+            self.add("CREATE TABLE other.t (id serial, p text UNIQUE)")
+        if self.maybe():
+            self.add(f"CREATE SEQUENCE s INCREMENT {self.rng.randint(1, 3)}")
+            if self.maybe():
+                self.add("CREATE TABLE uses_s (n bigint DEFAULT nextval('s'))")
+        if self.maybe(0.3):
+            self.add("CREATE EXTENSION pg_trgm")
+        if self.maybe(0.4):
+            self.add("CREATE TYPE pair AS (a integer, b mood[])")
+            self.add("CREATE FUNCTION g(p pair) RETURNS integer LANGUAGE sql AS 'SELECT 1'")
+        earlier = []
+        for number in range(self.rng.randint(1, 5)):
+            if self.maybe(0.7):
+                self.add(f"CREATE TABLE t{number}_t (k integer PRIMARY KEY)")
+                earlier.append(f"t{number}")
+            self.table(f"t{number}", earlier)
+        return "\n".join(self.lines)
+
+
+class Property(WriteCase):
+    """What is written makes, by pgstride's own up and down, what psql makes of the schemas."""
+
+    SEEDS = int(os.environ.get("PGSTRIDE_WRITE_SEEDS", "3"))
+    FIRST = int(os.environ.get("PGSTRIDE_WRITE_FROM", "1"))
+
+    def dump(self, name):
+        """The dump as a set of lines: a column that was added stands elsewhere."""
+        return sorted(line.rstrip(",") for line in self.cluster.dump(name).splitlines())
+
+    def of_psql(self, schema):
+        name = self.new_database()
+        self.cluster.psql(name, schema)
+        return self.dump(name)
+
+    def of_folder(self, name):
+        self.cluster.psql(name, "CREATE TABLE IF NOT EXISTS schema_migrations ();"
+                                "CREATE TABLE IF NOT EXISTS pgstride_history ()")
+        self.forget_ours(name)
+        return self.dump(name)
+
+    def check(self, seed):
+        rng = random.Random(seed)
+        schemas = [Inventor(rng).schema(), Inventor(rng).schema()]
+        for path in glob.glob(self.migrations + "/*"):
+            os.remove(path)
+        for schema in (*schemas, schemas[0]):
+            result = self.write(schema, "step", "--allow-destructive")
+            if "cannot be changed" in result.stderr and result.status == 1:
+                return False
+            self.assertEqual(0, result.status, f"seed {seed}\n{schema}\n{result.stderr}")
+        wanted = [self.of_psql(schema) for schema in schemas]
+        count = len(glob.glob(self.migrations + "/*.up.sql"))
+        if count != 3:
+            return True
+        for words, expected in ((["up", "1"], 0), (["up", "2"], 1), (["up", "3"], 0),
+                                (["up", "2", "down"], 1)):
+            name = self.new_database()
+            url = self.cluster.url(name)
+            options = ["--database", url, "--path", self.migrations]
+            if words[-1] == "down":
+                self.assert_good(self.run_pgstride(*options, "up"))
+                self.assert_good(self.run_pgstride(*options, "down", "1"))
+            else:
+                self.assert_good(self.run_pgstride(*options, *words))
+            self.assertEqual(wanted[expected], self.of_folder(name), f"seed {seed} {words}")
+        return True
+
+    def test_random_schemas_there_and_back(self):
+        seeds = range(self.FIRST, self.FIRST + self.SEEDS)
+        done = sum(self.check(seed) for seed in seeds)
+        print(f"{done} of {self.SEEDS} random pairs written and proven")
+        self.assertGreaterEqual(done * 2, self.SEEDS)
