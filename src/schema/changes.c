@@ -149,8 +149,8 @@ match_by_name(struct comparison *comparison)
     size_t i = 0;
     size_t j = 0;
 
-    qsort(gone->objects, gone->count, sizeof(*gone->objects), sort_by_name);
-    qsort(fresh->objects, fresh->count, sizeof(*fresh->objects), sort_by_name);
+    qsort(gone->objects, gone->count, sizeof(void *), sort_by_name);
+    qsort(fresh->objects, fresh->count, sizeof(void *), sort_by_name);
     while (i < gone->count || j < fresh->count) {
         int order = 0;
         if (i == gone->count || j == fresh->count)

@@ -220,7 +220,7 @@ static void
 create_table(struct comparison *comparison, const struct model_object *table)
 {
     const struct model *model = comparison->new;
-    const struct model_object **columns = memory_new((model->count + 1) * sizeof(*columns));
+    const struct model_object **columns = memory_new((model->count + 1) * sizeof(void *));
     AUTO_TEXT sql = TEXT_INIT;
     size_t count = 0;
 
@@ -229,7 +229,7 @@ create_table(struct comparison *comparison, const struct model_object *table)
             strcmp(model->objects[i].table, table->name) == 0)
             columns[count++] = &model->objects[i];
     }
-    qsort(columns, count, sizeof(*columns), sort_by_number);
+    qsort(columns, count, sizeof(void *), sort_by_number);
     text_printf(&sql, "%s (", table->create);
     for (size_t i = 0; i < count; i++)
         text_printf(&sql, "%s\n    %s", i > 0 ? "," : "", columns[i]->create);

@@ -109,7 +109,7 @@ find_place(const struct places *places, const struct pg_rows *rows, size_t row, 
 
     for (;;) {
         struct model_object **found =
-            bsearch(&key, places->sorted, places->count, sizeof(*places->sorted), sort_by_place);
+            bsearch(&key, places->sorted, places->count, sizeof(void *), sort_by_place);
         if (found != NULL)
             return *found;
         if (wanted.number == 0)
@@ -133,10 +133,10 @@ add_needs(struct model *model, const struct pg_rows *rows)
 {
     struct places places = {.count = model->count};
 
-    places.sorted = memory_new((model->count + 1) * sizeof(*places.sorted));
+    places.sorted = memory_new((model->count + 1) * sizeof(void *));
     for (size_t i = 0; i < model->count; i++)
         places.sorted[i] = &model->objects[i];
-    qsort(places.sorted, places.count, sizeof(*places.sorted), sort_by_place);
+    qsort(places.sorted, places.count, sizeof(void *), sort_by_place);
     for (size_t row = 0; row < pg_rows_count(rows); row++) {
         struct model_object *object = find_place(&places, rows, row, 0);
         const struct model_object *needed = find_place(&places, rows, row, 3);
@@ -185,14 +185,14 @@ sort_by_age(const void *left, const void *right)
 static void
 find_order(struct model *model)
 {
-    struct model_object **sorted = memory_new((model->count + 1) * sizeof(*sorted));
+    struct model_object **sorted = memory_new((model->count + 1) * sizeof(void *));
     bool *is_seen = memory_new(model->count + 1);
     size_t count = 0;
 
     model->order = memory_new((model->count + 1) * sizeof(*model->order));
     for (size_t i = 0; i < model->count; i++)
         sorted[i] = &model->objects[i];
-    qsort(sorted, model->count, sizeof(*sorted), sort_by_age);
+    qsort(sorted, model->count, sizeof(void *), sort_by_age);
     for (size_t i = 0; i < model->count; i++)
         visit(model, (size_t)(sorted[i] - model->objects), is_seen, &count);
     free(sorted);
