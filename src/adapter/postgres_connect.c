@@ -336,6 +336,7 @@ add_connection_hint(struct error *err)
         {"28P01", NULL,
             "Check the user and the password; in a URL, special characters in the "
             "password are percent-encoded (@ is %40)."},
+        {"28000", "not permitted to log in", "Let it log in: ALTER ROLE … LOGIN."},
         {"28000", NULL, "The server's pg_hba.conf does not let this user in from here."},
         {"3D000", NULL,
             "Create it first (CREATE DATABASE); pgstride migrates a database that is "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Eight runs at once: each migration is applied once, and all eight succeed."""
+"""Many runs at once: each migration is applied once, and all of them succeed."""
 
 from database.case import DatabaseCase
 from support.cluster import ClusterError
@@ -68,6 +68,47 @@ class Rivals(DatabaseCase):
                  for n in range(1, 6)}
         files["2_t.up.sql"] += "SELECT pg_advisory_unlock_all();\n"
         self.assert_once_each(self.run_all(files), files)
+
+    def test_sixteen_runs_of_mixed_versions_of_the_folder(self):
+        """A rollout: jobs of the old image and of the new one, with files of every kind."""
+        self.psql("CREATE TABLE trace (n int)")
+        newest = {f"{n}_t.up.sql": f"CREATE TABLE t{n} (a int);\nINSERT INTO trace VALUES ({n});\n"
+                  for n in range(1, 15)}
+        newest["6_t.up.sql"] = "CREATE INDEX CONCURRENTLY i6 ON t5 (a);\n"
+        newest["12_t.up.sql"] = "CREATE INDEX CONCURRENTLY i12 ON t11 (a);\n"
+        folders = {count: self.folder({f"{n}_t.up.sql": newest[f"{n}_t.up.sql"]
+                                       for n in range(1, count + 1)}) for count in (5, 10, 14)}
+        counts = (10, 14, 5, 14) * 4
+        processes = [self.start_up(folders[count]) for count in counts]
+        results = [self.finish(process, timeout=120) for process in processes]
+        applied = 0
+        for count, result in zip(counts, results):
+            self.assert_good(result)
+            lines = result.stdout.splitlines()
+            self.assertIn("succeeded! ", lines[-1])
+            applied += sum(" applied in " in line and "; current version is " in line
+                           for line in lines)
+            if lines[-1].endswith("; current version is 14") and count < 14:
+                self.assertIn(f" WARN  the database is at 14, ahead of the folder, whose newest is"
+                              f" {count}: nothing to do for an older image\n", result.stdout)
+        self.assertEqual(14, applied)
+        self.assertEqual([f"{n}|applied" for n in range(1, 15)], self.history("version, outcome"))
+        self.assertEqual("14|f", self.version())
+        self.assertEqual(" ".join(str(n) for n in range(1, 15) if n not in (6, 12)),
+                         self.psql("SELECT string_agg(n::text, ' ' ORDER BY n) FROM trace"))
+        self.assertEqual("2", self.psql(
+            "SELECT count(*) FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+            " WHERE indisvalid AND relname IN ('i6', 'i12')"))
+
+    def test_an_older_image_beside_a_newer_database(self):
+        files = {f"{n}_t.up.sql": f"CREATE TABLE t{n} ();\n" for n in range(1, 4)}
+        self.assert_good(self.up(files))
+        del files["3_t.up.sql"]
+        self.assert_log(self.up(files), """
+            <time> INFO  none of 2 migrations pending on <database> at 127.0.0.1; current version is 3
+            <time> WARN  the database is at 3, ahead of the folder, whose newest is 2: nothing to do for an older image
+            <time> INFO  succeeded! nothing to do; current version is 3
+        """, status=0)
 
     def test_an_invalid_index_of_another_schema_is_left_alone(self):
         """A schema a tenant: the names are the same."""
