@@ -307,7 +307,8 @@ is_starting_or_full(const char *sqlstate)
 
 /*
  * A server that said no (a password, a database, a certificate) says it again:
- * waiting helps only where none answered, or it said that it is not ready.
+ * waiting helps only where none answered, or it said that it is not ready. So it
+ * does where each that answered is a standby: one of them is promoted in a failover.
  */
 static bool
 is_worth_a_wait(const struct error *err, ConnStatusType phase)
@@ -318,6 +319,8 @@ is_worth_a_wait(const struct error *err, ConnStatusType phase)
         strstr(err->message, "could not receive data") != NULL ||
         strstr(err->message, "Connection reset") != NULL ||
         strstr(err->message, "could not translate host name") != NULL ||
+        strstr(err->message, "session is read-only") != NULL ||
+        strstr(err->message, "server is in hot standby mode") != NULL ||
         strstr(err->message, "no answer from") != NULL)
         return true;
     return phase == CONNECTION_STARTED || phase == CONNECTION_NEEDED || phase == CONNECTION_MADE ||
