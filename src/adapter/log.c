@@ -113,6 +113,7 @@ write_lost(const struct log *log)
         return false;
     past.lost = 0;
     past.is_cut = false;
+    past.is_stuck = false; /* a full pipe has room again because somebody reads */
     return true;
 }
 
