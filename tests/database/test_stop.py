@@ -4,6 +4,7 @@
 import fcntl
 import os
 import signal
+import statistics
 import subprocess
 import time
 
@@ -48,6 +49,36 @@ class Stop(DatabaseCase):
                     " AND pid <> pg_backend_pid() AND state = 'active'"))
                 self.assertEqual(["1|applied|", f"2|failed|stopped by {name}"],
                                  self.history("version, outcome, error ->> 'message'"))
+
+    def test_twenty_stops_are_soon(self):
+        took_s = []
+        for number in range(20):
+            self.psql("DROP TABLE IF EXISTS a, schema_migrations, pgstride_history")
+            process = self.start_up(SLOW)
+            self.wait_for_statement("pg_sleep(60)")
+            begun = time.monotonic()
+            self.assertEqual(1, self.stop(process).status, f"stop {number}")
+            took_s.append(time.monotonic() - begun)
+            self.assertEqual("1|f", self.version())
+        print(f"20 stops, median {statistics.median(took_s):.2f} s, slowest {max(took_s):.2f} s")
+        self.assertLess(statistics.median(took_s), 2)
+
+    def test_in_a_concurrent_index_build(self):
+        files = {"1_a.up.sql": "CREATE TABLE a (n int);",
+                 "2_i.up.sql": "CREATE INDEX CONCURRENTLY i ON a (n);\n"}
+        self.assert_good(self.up({"1_a.up.sql": files["1_a.up.sql"]}))
+        holder = self.session("BEGIN; INSERT INTO a VALUES (1);")
+        process = self.start_up(files)
+        self.wait_for_statement("CREATE INDEX CONCURRENTLY i")
+        self.wait_until("SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass('i')", "1")
+        result = self.stop(process)
+        self.assertEqual(1, result.status)
+        self.assertIn(" ERROR 2_i.up.sql:1:1: stopped by SIGTERM\n", result.stdout)
+        self.end_session(holder)
+        self.assert_good(self.up(files))
+        self.assertEqual("t", self.psql(
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass"))
+        self.assertEqual("2|f", self.version())
 
     def test_when_the_server_does_not_answer(self):
         process = self.start_up(SLOW)
@@ -143,10 +174,11 @@ class Stop(DatabaseCase):
         self.assertLess(time.monotonic() - begun, 2)
         self.assertNotEqual(0, result.status)
 
-    def test_sigtstp_is_ignored(self):
+    def test_sigtstp_sighup_and_sigpipe_are_ignored(self):
         process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(1);"})
         self.wait_for_statement("pg_sleep(1)")
-        process.send_signal(signal.SIGTSTP)
+        for number in (signal.SIGTSTP, signal.SIGHUP, signal.SIGPIPE):
+            process.send_signal(number)
         self.assert_good(self.finish(process, timeout=20))
 
     def start_stuck(self, *words, folder):
