@@ -133,6 +133,7 @@ def main():
     parser.add_argument("--counts", help="write 'PASSED FAILED' to this file")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that atexit runs
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` ignores it, for all below
 
     suite = find_tests(os.path.abspath(options.folder), options.names)
     report = Report()
