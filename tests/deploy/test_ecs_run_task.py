@@ -323,7 +323,7 @@ class Stopping(RunTaskCase):
             process = self.start(ecs)
             before = "".join(process.stdout.readline() for _ in range(3))
             os.kill(process.pid, number)
-            after = process.communicate(timeout=60)
+            after = process.communicate(timeout=20)
             return before, after, process.returncode, ecs.requests("StopTask")
 
         for number, status, got in self.for_each_signal(act):
@@ -338,7 +338,7 @@ class Stopping(RunTaskCase):
             ecs = self.start_ecs(
                 looks=[task("RUNNING")], when_run=lambda: os.killpg(process.pid, number))
             process = self.start(ecs)
-            return process.communicate(timeout=60), process.returncode, ecs.names
+            return process.communicate(timeout=20), process.returncode, ecs.names
 
         for number, status, got in self.for_each_signal(act):
             with self.subTest(number):
@@ -352,6 +352,6 @@ class Stopping(RunTaskCase):
         process = self.start(ecs)
         self.assertTrue(ecs.wait_for("DescribeTaskDefinition"))
         os.kill(process.pid, signal.SIGTERM)
-        stdout, stderr = process.communicate(timeout=60)
+        stdout, stderr = process.communicate(timeout=20)
         self.assertEqual(("", "", 143), (stdout, stderr, process.returncode))
         self.assertEqual(["DescribeTaskDefinition"], ecs.names)
