@@ -58,12 +58,12 @@ skip_string(struct outline *outline, bool has_escapes)
     const char *at = outline->at + 1;
 
     for (; *at != '\0'; at++) {
-        if (*at == '\\' && at[1] != '\0' && has_escapes)
+        bool is_escape = *at == '\\' && at[1] != '\0' && has_escapes;
+
+        if (is_escape || (*at == '\'' && at[1] == '\''))
             at++;
         else if (*at == '\\' && at[1] == '\'')
             outline->is_doubtful = true;
-        else if (*at == '\'' && at[1] == '\'')
-            at++;
         else if (*at == '\'')
             break;
     }

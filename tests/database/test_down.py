@@ -85,7 +85,7 @@ class Down(DownCase):
         self.assert_log(self.down(FILES), """
             <time> ERROR down was not told how many migrations to revert
                                hint: Write pgstride down N, or pgstride down --all.
-            <time> ERROR failed: nothing was applied; a retry will not help
+            <time> ERROR failed: nothing was reverted; a retry will not help
         """, status=1)
         self.assert_state("t1 t2 t3", "3|f")
 

@@ -62,7 +62,7 @@ class Prompt(DatabaseCase):
                 self.assert_log(self.ask("down", answer, DOWN), """
                     <time> ERROR down was not told how many migrations to revert
                                        hint: Write pgstride down N, or pgstride down --all.
-                    <time> ERROR failed: nothing was applied; a retry will not help
+                    <time> ERROR failed: nothing was reverted; a retry will not help
                 """, status=1)
         self.assertEqual("a b", self.tables())
 
