@@ -57,6 +57,9 @@ char *pg_effective_value(const char *conninfo, const char *name);
  */
 struct pg *pg_connect_start(const struct pg_target *target);
 
+/* Go on with the attempt as far as it goes without waiting. True: the connection stands. */
+bool pg_connect_go_on(struct pg *pg);
+
 /*
  * Finish the attempt. On failure `*pg` is closed, and NULL.
  *

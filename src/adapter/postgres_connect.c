@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <ctype.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +34,7 @@ pg_check_conninfo(const char *conninfo, struct error *err)
 bool
 pg_is_parameter(const char *name)
 {
-    AUTO_OPTIONS *options = PQconndefaults();
+    AUTO_OPTIONS *options = PQconninfoParse("", NULL); /* PQconndefaults asks who the user is */
 
     for (PQconninfoOption *option = options; option != NULL && option->keyword; option++) {
         if (strcmp(option->keyword, name) == 0)
@@ -187,24 +186,57 @@ start_connecting(const struct pg_target *target)
     return PQconnectStartParams(keywords, values, target->conninfo != NULL);
 }
 
-/* Poll until the connection stands or fails; `*phase` is how far it came. */
-static bool
-finish_connecting(PGconn *connection, int64_t attempt_ms, ConnStatusType *phase, struct error *err)
+/* What the attempt waits for; its socket is another one for each address. */
+static struct pollfd
+wanted_of(const struct pg *pg)
 {
+    return (struct pollfd){
+        .fd = PQsocket(pg->connection),
+        .events = pg->wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT,
+    };
+}
+
+static void
+take_a_step(struct pg *pg)
+{
+    pg->phase = PQstatus(pg->connection);
+    pg->wanted = PQconnectPoll(pg->connection);
+}
+
+static bool
+is_standing(const struct pg *pg)
+{
+    return pg->wanted == PGRES_POLLING_OK && PQstatus(pg->connection) != CONNECTION_BAD;
+}
+
+static bool
+is_under_way(const struct pg *pg)
+{
+    return PQstatus(pg->connection) != CONNECTION_BAD && pg->wanted != PGRES_POLLING_OK &&
+           pg->wanted != PGRES_POLLING_FAILED;
+}
+
+bool
+pg_connect_go_on(struct pg *pg)
+{
+    while (is_under_way(pg)) {
+        struct pollfd wait = wanted_of(pg);
+        if (poll(&wait, 1, 0) != 1)
+            return false;
+        take_a_step(pg);
+    }
+    return is_standing(pg);
+}
+
+/* Poll until the connection stands or fails. */
+static bool
+finish_connecting(struct pg *pg, int64_t attempt_ms, struct error *err)
+{
+    PGconn *connection = pg->connection;
     int64_t until_ms = clock_monotonic_ms() + attempt_ms;
-    PostgresPollingStatusType want = PGRES_POLLING_WRITING; /* whatever was polled before */
 
-    while (PQstatus(connection) != CONNECTION_BAD) {
-        if (want == PGRES_POLLING_OK)
-            return true;
-        if (want == PGRES_POLLING_FAILED)
-            break;
-
-        struct pollfd wait[] = {
-            {.fd = PQsocket(connection),
-                .events = want == PGRES_POLLING_READING ? POLLIN : POLLOUT},
-            {.fd = signals_descriptor(), .events = POLLIN},
-        };
+    while (is_under_way(pg)) {
+        struct pollfd wait[] = {wanted_of(pg), {.fd = signals_descriptor(), .events = POLLIN}};
         int64_t left_ms = until_ms - clock_monotonic_ms();
         if (left_ms <= 0)
             return error_set(err, ERROR_CONNECTION, "no answer from \"%s\", port %s within %lld s",
@@ -213,173 +245,10 @@ finish_connecting(PGconn *connection, int64_t attempt_ms, ConnStatusType *phase,
             continue;
         if (signals_is_stop_requested())
             return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
-        if (wait[0].revents == 0)
-            continue;
-        *phase = PQstatus(connection);
-        want = PQconnectPoll(connection);
+        if (wait[0].revents != 0)
+            take_a_step(pg);
     }
-    return error_set(err, ERROR_CONNECTION, "?");
-}
-
-/* Text after a SQLSTATE that the server's message carries: `FATAL:  28P01: …`. */
-static const char *
-find_sqlstate(const char *message, char sqlstate[6])
-{
-    for (const char *at = strstr(message, ":  "); at != NULL; at = strstr(at + 1, ":  ")) {
-        size_t size = strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-        if (size == 5 && strncmp(at + 8, ": ", 2) == 0) {
-            memcpy(sqlstate, at + 3, 5);
-            sqlstate[5] = '\0';
-            return at + 3;
-        }
-    }
-    return NULL;
-}
-
-/*
- * libpq's message of a failed connection as one line: its lines joined, the
- * server's code and source location taken out, DETAIL and HINT in their place.
- */
-static void
-read_connection_error(const char *message, struct error *err)
-{
-    AUTO_TEXT joined = TEXT_INIT;
-    AUTO_STRING char *previous = NULL;
-    const char *end = message;
-
-    for (const char *line = message; *line != '\0'; line = *end != '\0' ? end + 1 : end) {
-        char code[6];
-        end = line + strcspn(line, "\n");
-        AUTO_STRING char *copy = memory_copy(line, (size_t)(end - line));
-        const char *body = copy + strspn(copy, " \t");
-        if (*body == '\0' || strncmp(body, "LOCATION:", 9) == 0)
-            continue;
-        if (strncmp(body, "DETAIL:  ", 9) == 0) {
-            snprintf(err->detail, sizeof(err->detail), "%s", body + 9);
-            continue;
-        }
-        if (strncmp(body, "HINT:  ", 7) == 0 || strncmp(body, "Is the server", 13) == 0) {
-            snprintf(err->hint, sizeof(err->hint), "%s", *body == 'H' ? body + 7 : body);
-            continue;
-        }
-        if (previous != NULL && strcmp(previous, body) == 0)
-            continue; /* with TLS and without, or two addresses of one name */
-        free(previous);
-        previous = memory_string(body);
-        if (joined.size_bytes > 0)
-            text_puts(&joined, "; ");
-        const char *at = find_sqlstate(body, code);
-        if (at != NULL) {
-            memcpy(err->sqlstate, code, sizeof(code));
-            text_add(&joined, body, (size_t)(at - body) - 2);
-            text_printf(&joined, " %s", at + 7);
-        } else {
-            text_puts(&joined, body);
-        }
-    }
-    snprintf(err->message, sizeof(err->message), "%s",
-        joined.size_bytes > 0 ? text_string(&joined) : "the connection failed");
-    text_mend_utf8(err->message);
-}
-
-/* A server may quote the password, or a token, of which half would be left where the message is
- * cut. */
-static void
-read_failure(const struct pg *pg, struct error *err)
-{
-    AUTO_TEXT message = TEXT_INIT;
-
-    text_puts(&message, PQerrorMessage(pg->connection));
-    secret_hide(&message);
-    read_connection_error(text_string(&message), err);
-}
-
-static bool
-is_starting_or_full(const char *sqlstate)
-{
-    static const char CODES[] =
-        "57P01 57P02 57P03 "                   /* shutting down, crashed, starting */
-        "53300 53400 "                         /* no free connection */
-        "08006 08001 08P01 08000 58000 XX000"; /* a pooler's server is away */
-
-    return strlen(sqlstate) == 5 && strstr(CODES, sqlstate) != NULL;
-}
-
-/*
- * A server that said no (a password, a database, a certificate) says it again:
- * waiting helps only where none answered, or it said that it is not ready. So it
- * does where each that answered is a standby: one of them is promoted in a failover.
- */
-static bool
-is_worth_a_wait(const struct error *err, ConnStatusType phase)
-{
-    if (err->sqlstate[0] != '\0')
-        return is_starting_or_full(err->sqlstate);
-    if (strstr(err->message, "server closed the connection") != NULL ||
-        strstr(err->message, "could not receive data") != NULL ||
-        strstr(err->message, "Connection reset") != NULL ||
-        strstr(err->message, "could not translate host name") != NULL ||
-        strstr(err->message, "session is read-only") != NULL ||
-        strstr(err->message, "server is in hot standby mode") != NULL ||
-        strstr(err->message, "no answer from") != NULL)
-        return true;
-    return phase == CONNECTION_STARTED || phase == CONNECTION_NEEDED || phase == CONNECTION_MADE ||
-           phase == CONNECTION_CHECK_WRITABLE || phase == CONNECTION_CHECK_STANDBY ||
-           phase == CONNECTION_CHECK_TARGET || phase == CONNECTION_CONSUME;
-}
-
-static void
-add_connection_hint(struct error *err)
-{
-    static const struct {
-        const char *sqlstate;
-        const char *part;
-        const char *hint;
-    } HINTS[] = {
-        {"28P01", NULL,
-            "Check the user and the password; in a URL, special characters in the "
-            "password are percent-encoded (@ is %40)."},
-        {"28000", "not permitted to log in", "Let it log in: ALTER ROLE … LOGIN."},
-        {"28000", NULL, "The server's pg_hba.conf does not let this user in from here."},
-        {"3D000", NULL,
-            "Create it first (CREATE DATABASE); pgstride migrates a database that is "
-            "there."},
-        {"", "root certificate file",
-            "Mount the CA's certificate and name it with sslrootcert= in the URL or "
-            "PGSSLROOTCERT."},
-        {"", "certificate verify failed",
-            "The server's certificate is not signed by the CA in sslrootcert / PGSSLROOTCERT."},
-        {"", "does not match host name",
-            "Connect by the name in the certificate, or use sslmode=verify-ca."},
-        {"", "server does not support SSL",
-            "Turn ssl on at the server, or say sslmode=disable where that is safe. The default for "
-            "a "
-            "URL is require."},
-        {"", "no password supplied",
-            "Give it in the URL, in PGPASSWORD, or by "
-            "PGSTRIDE_DATABASE_FILE."},
-        {"", "does not exist",
-            "The container has no passwd file: name the user in the URL or in "
-            "PGUSER."},
-        {"", "could not translate host name", "Check the host in the database URL."},
-    };
-
-    for (size_t i = 0; i < ARRAY_LENGTH(HINTS) && err->hint[0] == '\0'; i++) {
-        bool has_part = HINTS[i].part == NULL || strstr(err->message, HINTS[i].part) != NULL;
-        if (has_part && strcmp(HINTS[i].sqlstate, err->sqlstate) == 0)
-            error_hint(err, "%s", HINTS[i].hint);
-    }
-}
-
-/* Send what can be sent at once: through a Unix socket that is the whole greeting. */
-static void
-say_first_words(PGconn *connection)
-{
-    struct pollfd wait = {.fd = PQsocket(connection), .events = POLLOUT};
-
-    if (PQstatus(connection) != CONNECTION_BAD && poll(&wait, 1, 0) == 1 &&
-        (wait.revents & POLLOUT) != 0)
-        PQconnectPoll(connection);
+    return is_standing(pg) || error_set(err, ERROR_CONNECTION, "?");
 }
 
 struct pg *
@@ -394,7 +263,13 @@ pg_connect_start(const struct pg_target *target)
         memory_resize(NULL, SIZE_MAX / 2); /* out of memory: says so and exits */
     PQsetErrorVerbosity(opened->connection, PQERRORS_VERBOSE); /* the only way to the SQLSTATE */
     PQsetNoticeReceiver(opened->connection, forward_notice, opened);
-    say_first_words(opened->connection);
+    /* A Unix socket is tried at once; anything else that fails at once fails for good. */
+    opened->phase = CONNECTION_NEEDED;
+    if (PQstatus(opened->connection) == CONNECTION_BAD &&
+        strncmp(PQerrorMessage(opened->connection), "connection to server", 20) != 0)
+        opened->phase = CONNECTION_SSL_STARTUP;
+    opened->wanted = PGRES_POLLING_WRITING;
+    pg_connect_go_on(opened); /* near by, that is all until the server must answer */
     return opened;
 }
 
@@ -402,25 +277,9 @@ bool
 pg_connect_finish(struct pg **pg, int64_t attempt_ms, bool *is_worth_waiting, struct error *err)
 {
     AUTO_PG struct pg *opened = TAKE(*pg);
-    ConnStatusType phase = CONNECTION_NEEDED;
 
-    /* A Unix socket is tried at once; anything else that fails at once fails for good. */
-    if (PQstatus(opened->connection) == CONNECTION_BAD &&
-        strncmp(PQerrorMessage(opened->connection), "connection to server", 20) != 0)
-        phase = CONNECTION_SSL_STARTUP;
-    if (!finish_connecting(opened->connection, attempt_ms, &phase, err)) {
-        if (strcmp(err->message, "?") == 0)
-            read_failure(opened, err);
-        *is_worth_waiting = err->kind != ERROR_STOPPED && is_worth_a_wait(err, phase);
-        if (err->kind == ERROR_CONNECTION && !*is_worth_waiting)
-            err->kind = ERROR_REFUSED;
-        if (error_is_sqlstate(err, "42501")) {
-            AUTO_STRING char *database = pg_show_identifier(opened, PQdb(opened->connection));
-            AUTO_STRING char *user = pg_show_identifier(opened, PQuser(opened->connection));
-            error_hint(
-                err, "Let its owner say: GRANT CONNECT ON DATABASE %s TO %s;", database, user);
-        }
-        add_connection_hint(err);
+    if (!finish_connecting(opened, attempt_ms, err)) {
+        pg_explain_refusal(opened, is_worth_waiting, err);
         return false;
     }
     PQsetErrorVerbosity(opened->connection, PQERRORS_DEFAULT);

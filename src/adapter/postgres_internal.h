@@ -11,6 +11,8 @@
 
 struct pg {
     PGconn *connection;
+    PostgresPollingStatusType wanted; /* of an attempt to connect: what it waits for */
+    ConnStatusType phase;             /* and how far it came */
     pg_notice_handler *on_notice;
     void *notice_context;
     pg_idle_handler *on_idle; /* NULL: none */
@@ -48,6 +50,12 @@ bool pg_fail_result(struct pg *pg, const PGresult *result, struct error *err);
 
 /* Describe a connection that was lost. Returns false. */
 bool pg_fail_lost(const PGconn *connection, struct error *err);
+
+/*
+ * Complete the error of an attempt to connect that failed. One whose message is "?" is told from
+ * what libpq says.
+ */
+void pg_explain_refusal(struct pg *pg, bool *is_worth_waiting, struct error *err);
 
 /*
  * Wait until the socket can be read and take what is there, writing what is

@@ -7,13 +7,11 @@
 #include <strings.h>
 
 #include "adapter/files.h"
-#include "adapter/parallel.h"
 #include "base/memory.h"
 #include "base/parse.h"
 #include "base/text.h"
 #include "engine/atlas_sum.h"
-
-enum { KEPT_BYTES = 4 * 1024 * 1024 };
+#include "engine/catalog_files.h"
 
 static void
 file_done(struct migration_file *file)
@@ -57,7 +55,7 @@ find_direction(const char *from, enum file_direction *direction)
 {
     const char *found = NULL;
 
-    for (const char *at = from; *at != '\0'; at++) {
+    for (const char *at = strchr(from, '.'); at != NULL; at = strchr(at + 1, '.')) {
         if (strncmp(at, ".up.", 4) == 0) {
             found = at;
             *direction = FILE_UP;
@@ -231,134 +229,19 @@ join_versions(struct catalog *catalog, struct error *err)
     return true;
 }
 
-static bool
-check_text(const char *name, const char *text, size_t size_bytes, struct error *err)
-{
-    const char *nul = memchr(text, '\0', size_bytes);
-    size_t valid = utf8_valid(text, size_bytes);
-
-    if (nul != NULL) {
-        error_set(
-            err, ERROR_INPUT, "%s holds a NUL byte at offset %zu", name, (size_t)(nul - text));
-        return error_hint(err, "Save the file as UTF-8.");
-    }
-    if (valid < size_bytes) {
-        error_set(err, ERROR_INPUT, "%s is not UTF-8: byte 0x%02X at offset %zu", name,
-            (unsigned char)text[valid], valid);
-        return error_hint(err, "Save the file as UTF-8.");
-    }
-    return true;
-}
-
-bool
-catalog_read_text(const struct folder *folder,
-    const char *name,
-    size_t ceiling_bytes,
-    char **content,
-    size_t *size_bytes,
-    struct error *err)
-{
-    static const char BYTE_ORDER_MARK[] = "\xEF\xBB\xBF";
-    AUTO_STRING char *text = NULL;
-    size_t size = 0;
-
-    if (!folder_read(folder, name, ceiling_bytes, &text, &size, err))
-        return false;
-    if (!check_text(name, text, size, err))
-        return false;
-    if (strncmp(text, BYTE_ORDER_MARK, 3) == 0) {
-        size -= 3;
-        memmove(text, text + 3, size + 1);
-    }
-    *content = TAKE(text);
-    *size_bytes = size;
-    return true;
-}
-
-/* Read and hash a file; its content is kept while there is room in `*kept_bytes`. */
-static bool
-hash_file(const struct catalog *catalog,
-    const struct folder *folder,
-    struct migration_file *file,
-    size_t *kept_bytes,
-    struct error *err)
-{
-    AUTO_STRING char *content = NULL;
-
-    if (file->name == NULL)
-        return true;
-    if (!catalog_read_text(
-            folder, file->name, catalog->file_ceiling_bytes, &content, &file->size_bytes, err))
-        return false;
-    digest_text(content, file->size_bytes, file->checksum);
-    if (*kept_bytes >= file->size_bytes) {
-        *kept_bytes -= file->size_bytes;
-        file->content = TAKE(content);
-    }
-    return true;
-}
-
-static bool
-hash_migration(const struct catalog *catalog,
-    const struct folder *folder,
-    struct migration *migration,
-    size_t *kept_bytes,
-    struct error *err)
-{
-    const struct migration_file *down = &migration->down;
-
-    if (!hash_file(catalog, folder, &migration->up, kept_bytes, err))
-        return false;
-    if (down->name != NULL && migration->up.name == NULL && folder_has_folder(folder, down->name))
-        return error_set(err, ERROR_INPUT, "%s is a folder, not a file", down->name);
-    return true;
-}
-
-/* The migrations in as many runs as there are parts. */
-struct hashing {
-    struct catalog *catalog;
-    const struct folder *folder;
-    size_t parts;
-    struct error errors[PARALLEL_MOST];
-};
-
 static void
-hash_part(void *context, size_t part)
+look_after_nothing(void *context)
 {
-    struct hashing *hashing = context;
-    struct catalog *catalog = hashing->catalog;
-    size_t end = catalog->count * (part + 1) / hashing->parts;
-    size_t kept_bytes = KEPT_BYTES / hashing->parts;
-
-    for (size_t i = catalog->count * part / hashing->parts; i < end; i++) {
-        if (!hash_migration(catalog, hashing->folder, &catalog->migrations[i], &kept_bytes,
-                &hashing->errors[part]))
-            return;
-    }
+    (void)context;
 }
 
-static bool
-hash_all(struct catalog *catalog, const struct folder *folder, struct error *err)
-{
-    struct hashing *hashing = memory_new(sizeof(*hashing));
-    bool is_good = true;
-
-    *hashing = (struct hashing){
-        .catalog = catalog, .folder = folder, .parts = parallel_parts(catalog->count)};
-    parallel_run(hashing->parts, hash_part, hashing);
-    for (size_t i = 0; is_good && i < hashing->parts; i++) {
-        is_good = hashing->errors[i].kind == ERROR_NONE;
-        if (!is_good)
-            *err = hashing->errors[i];
-    }
-    free(hashing);
-    return is_good;
-}
+static const struct meanwhile NOTHING = {.look = look_after_nothing};
 
 static bool
 load(const char *path,
     size_t file_ceiling_bytes,
     bool is_sum_checked,
+    const struct meanwhile *meanwhile,
     struct catalog **catalog,
     struct error *err)
 {
@@ -368,11 +251,12 @@ load(const char *path,
 
     loaded->path = memory_string(path);
     loaded->file_ceiling_bytes = file_ceiling_bytes;
-    loaded->down_room_bytes = KEPT_BYTES;
+    loaded->down_room_bytes = CATALOG_KEPT_BYTES;
     if (!folder_open(path, &folder, err))
         return false;
     if (!folder_list(folder, &names, err))
         return false;
+    meanwhile->look(meanwhile->context);
     for (size_t i = 0; i < names.count; i++) {
         if (!add_name(loaded, names.names[i], err))
             return false;
@@ -385,7 +269,8 @@ load(const char *path,
             return error_hint(err, "%s.", loaded->warnings[0]);
         return error_hint(err, "A migration's file is named VERSION_TITLE.up.sql.");
     }
-    if (!hash_all(loaded, folder, err))
+    meanwhile->look(meanwhile->context);
+    if (!catalog_hash_all(loaded, folder, meanwhile, err))
         return false;
     if (is_sum_checked && !atlas_sum_check(folder, &names, file_ceiling_bytes, err))
         return false;
@@ -397,14 +282,24 @@ bool
 catalog_load(
     const char *path, size_t file_ceiling_bytes, struct catalog **catalog, struct error *err)
 {
-    return load(path, file_ceiling_bytes, true, catalog, err);
+    return load(path, file_ceiling_bytes, true, &NOTHING, catalog, err);
+}
+
+bool
+catalog_load_meanwhile(const char *path,
+    size_t file_ceiling_bytes,
+    const struct meanwhile *meanwhile,
+    struct catalog **catalog,
+    struct error *err)
+{
+    return load(path, file_ceiling_bytes, true, meanwhile, catalog, err);
 }
 
 bool
 catalog_load_unchecked(
     const char *path, size_t file_ceiling_bytes, struct catalog **catalog, struct error *err)
 {
-    return load(path, file_ceiling_bytes, false, catalog, err);
+    return load(path, file_ceiling_bytes, false, &NOTHING, catalog, err);
 }
 
 const struct migration *
@@ -413,51 +308,4 @@ catalog_find(const struct catalog *catalog, int64_t version)
     struct migration key = {.version = version};
 
     return bsearch(&key, catalog->migrations, catalog->count, sizeof(key), compare_migrations);
-}
-
-bool
-catalog_hash_down(struct catalog *catalog, int64_t version, struct error *err)
-{
-    AUTO_FOLDER struct folder *folder = NULL;
-    struct migration key = {.version = version};
-    struct migration *migration =
-        bsearch(&key, catalog->migrations, catalog->count, sizeof(key), compare_migrations);
-
-    if (migration == NULL || migration->down.name == NULL || migration->down.checksum[0] != '\0')
-        return true;
-    return folder_open(catalog->path, &folder, err) &&
-           hash_file(catalog, folder, &migration->down, &catalog->down_room_bytes, err);
-}
-
-bool
-catalog_text(const struct catalog *catalog,
-    const struct migration_file *file,
-    const char **text,
-    size_t *size_bytes,
-    char **owned,
-    struct error *err)
-{
-    AUTO_FOLDER struct folder *folder = NULL;
-    AUTO_STRING char *content = NULL;
-    char checksum[DIGEST_HEX_BYTES];
-
-    if (file->content != NULL) {
-        *text = file->content;
-        *size_bytes = file->size_bytes;
-        *owned = NULL;
-        return true;
-    }
-    if (!folder_open(catalog->path, &folder, err))
-        return false;
-    if (!catalog_read_text(
-            folder, file->name, catalog->file_ceiling_bytes, &content, size_bytes, err))
-        return false;
-    digest_text(content, *size_bytes, checksum);
-    if (strcmp(checksum, file->checksum) != 0) {
-        error_set(err, ERROR_INPUT, "%s changed while the run was under way", file->name);
-        return error_hint(err, "Run again when the folder is at rest.");
-    }
-    *text = content;
-    *owned = TAKE(content);
-    return true;
 }

@@ -40,6 +40,12 @@ struct catalog {
     size_t down_room_bytes; /* for the down files that catalog_hash_down keeps */
 };
 
+/* Something to look after during a work that takes long. */
+struct meanwhile {
+    void (*look)(void *context);
+    void *context;
+};
+
 void catalog_free(struct catalog *catalog);
 void catalog_release(struct catalog **catalog);
 #define AUTO_CATALOG __attribute__((cleanup(catalog_release)))
@@ -54,6 +60,16 @@ void catalog_release(struct catalog **catalog);
  */
 MUST_CHECK bool catalog_load(
     const char *path, size_t file_ceiling_bytes, struct catalog **catalog, struct error *err);
+
+/*
+ * The same, while something else goes on: `meanwhile` is called now and then, on this thread,
+ * and must not wait.
+ */
+MUST_CHECK bool catalog_load_meanwhile(const char *path,
+    size_t file_ceiling_bytes,
+    const struct meanwhile *meanwhile,
+    struct catalog **catalog,
+    struct error *err);
 
 /* The same, whatever atlas.sum says: for who has looked at it already. */
 MUST_CHECK bool catalog_load_unchecked(

@@ -387,6 +387,12 @@ run_to_goal(struct run *run, const struct goal *goal, struct error *err)
     }
 }
 
+static void
+go_on_connecting(void *context)
+{
+    session_go_on(context, SESSION_TO_RUN);
+}
+
 bool
 runner_run(const struct config *config,
     const struct run_identity *identity,
@@ -396,12 +402,14 @@ runner_run(const struct config *config,
 {
     AUTO_CATALOG struct catalog *catalog = NULL;
     AUTO_RUN run = {.config = config, .listener = listener, .identity = identity};
+    const struct meanwhile connecting = {.look = go_on_connecting, .context = &run.session};
 
     retry_tell(&run);
     /* The folder is read while the server answers; one with an atlas.sum before it is asked. */
     if (!atlas_sum_exists(config->path))
         session_start(config, listener, &run.session);
-    if (!catalog_load(config->path, (size_t)config->max_file_mib << 20, &catalog, err))
+    if (!catalog_load_meanwhile(
+            config->path, (size_t)config->max_file_mib << 20, &connecting, &catalog, err))
         return false;
     run.catalog = catalog;
     bool is_good = run_to_goal(&run, goal, err);

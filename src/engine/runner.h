@@ -20,7 +20,7 @@ struct plan_policy runner_policy(const struct config *config, const struct goal 
  * Bring the database where the goal says. A lost connection and a rival's move are met by looking
  * again; a lost race for a lock by trying again.
  *
- * Errors   those of catalog_load, before anything is asked of the database;
+ * Errors   those of catalog_load, before anything is done in the database;
  *          else what stopped it. The events told what was done until then. Of a
  *          migration in a transaction nothing was kept.
  */

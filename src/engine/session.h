@@ -15,9 +15,16 @@
 
 enum { SESSION_VALUES_MAX = 32 };
 
+enum session_purpose {
+    SESSION_TO_READ, /* the history with its details; no lock */
+    SESSION_TO_TELL, /* the version alone; no lock */
+    SESSION_TO_RUN,  /* the migration lock too, if it is free, and no details */
+};
+
 struct session {
     struct pg *db;         /* NULL: not open */
     struct pg *connecting; /* between session_start and session_open */
+    bool is_greeted_ahead; /* and what session_open asks has gone out to it */
     bool is_login_failed;  /* in its place: --auth got no token, for this reason */
     struct error login_failure;
     const struct config *config;
@@ -54,11 +61,11 @@ void session_start(
     const struct config *config, const struct listener *listener, struct session *session);
 bool session_is_started(const struct session *session);
 
-enum session_purpose {
-    SESSION_TO_READ, /* the history with its details; no lock */
-    SESSION_TO_TELL, /* the version alone; no lock */
-    SESSION_TO_RUN,  /* the migration lock too, if it is free, and no details */
-};
+/*
+ * Between session_start and session_open, for the same purpose: go on with it as far as it
+ * goes without waiting.
+ */
+void session_go_on(struct session *session, enum session_purpose purpose);
 
 /*
  * Connect, waiting for a server that is not up yet, and look around. Whatever can
