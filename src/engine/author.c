@@ -6,11 +6,12 @@
 #include "adapter/files.h"
 #include "base/memory.h"
 #include "engine/runner.h"
+#include "engine/scratch_database.h"
 #include "engine/script.h"
-#include "engine/workbench.h"
 
-/* The server as one of the two databases on it. */
+/* A scratch database, and a session with it. */
 struct bench {
+    struct scratch_database database;
     struct config config;
     struct session session;
 };
@@ -19,6 +20,7 @@ static void
 bench_done(struct bench *bench)
 {
     session_close(&bench->session);
+    scratch_database_done(&bench->database);
 }
 
 void
@@ -38,10 +40,12 @@ hear_nothing(void *context, const struct event *event)
 static const struct listener NOBODY = {.hear = hear_nothing};
 
 static bool
-bench_open(const struct config *config, const char *name, struct bench *bench, struct error *err)
+bench_open(struct session *server, struct bench *bench, struct error *err)
 {
-    bench->config = *config;
-    bench->config.scratch_name = name;
+    if (!scratch_database_make(server, "write", NULL, &bench->database, err))
+        return false;
+    bench->config = *server->config;
+    bench->config.scratch_name = bench->database.name;
     bench->config.is_without_effects = true;
     session_start(&bench->config, &NOBODY, &bench->session);
     return session_open(&bench->session, SESSION_TO_TELL, err);
@@ -206,7 +210,7 @@ prove(struct bench *bench,
     "                       AND attrelid >= 16384)))"
 
 static bool
-warn_uncompared(const struct workbench *workbench,
+warn_uncompared(const struct session *server,
     const struct bench *wanted,
     const char *schema_path,
     struct error *err)
@@ -219,12 +223,12 @@ warn_uncompared(const struct workbench *workbench,
         return true;
     AUTO_STRING char *text =
         memory_printf("%s holds %s, which are not compared", schema_path, pg_rows_text(rows, 0, 0));
-    tell(workbench->server.listener, &(struct event){.kind = EVENT_WARNING, .text = text});
+    tell(server->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
     return true;
 }
 
 static bool
-write_on(const struct workbench *workbench,
+write_on(struct session *server,
     const struct run_identity *identity,
     const char *schema_path,
     struct authored *authored,
@@ -235,15 +239,14 @@ write_on(const struct workbench *workbench,
     AUTO_MODEL struct model *old = NULL;
     AUTO_MODEL struct model *new = NULL;
 
-    if (!bench_open(workbench->config, workbench->names[0], &folder, err) ||
-        !bench_open(workbench->config, workbench->names[1], &wanted, err) ||
+    if (!bench_open(server, &folder, err) || !bench_open(server, &wanted, err) ||
         !run_folder(&folder, identity, err) || !run_schema(&wanted, schema_path, err))
         return false;
     if (!load(&folder, &old, err))
         return error_prefix(err, "the folder's schema");
     if (!load(&wanted, &new, err))
         return error_prefix(err, "%s", schema_path);
-    if (!warn_uncompared(workbench, &wanted, schema_path, err))
+    if (!warn_uncompared(server, &wanted, schema_path, err))
         return false;
     if (!difference_find(old, new, &authored->up, err) ||
         !difference_find(new, old, &authored->down, err))
@@ -260,8 +263,9 @@ author_write(const struct config *config,
     struct authored *authored,
     struct error *err)
 {
-    AUTO_WORKBENCH workbench = {0};
+    AUTO_SESSION server = {0};
 
-    return workbench_open(config, listener, &workbench, err) &&
-           write_on(&workbench, identity, schema_path, authored, err);
+    session_start(config, listener, &server);
+    return session_open(&server, SESSION_TO_TELL, err) &&
+           write_on(&server, identity, schema_path, authored, err);
 }

@@ -147,7 +147,7 @@ note_refusal(struct stage *stage, bool is_refused, const struct error *err)
         return false;
     stage->rehearsal->has_failed = true;
     stage->rehearsal->failure = *err;
-    if (stage->scratch->name != NULL && stage->rehearsal->failure.sqlstate[0] == '4' &&
+    if (stage->scratch->database.name != NULL && stage->rehearsal->failure.sqlstate[0] == '4' &&
         stage->rehearsal->failure.sqlstate[1] == '2')
         scratch_explain(&stage->rehearsal->failure);
     return true;
@@ -313,7 +313,7 @@ choose_end(struct stage *stage)
 {
     const struct preview *preview = &stage->rehearsal->preview;
 
-    if (stage->scratch->name != NULL) {
+    if (stage->scratch->database.name != NULL) {
         stage->is_rolled_back = stage->scratch->config.is_atomic && !has_step_alone(preview);
         return;
     }

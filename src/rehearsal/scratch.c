@@ -1,31 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rehearsal/scratch.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapter/clock.h"
 #include "base/memory.h"
 #include "base/secret.h"
-
-/* Of an hour ago or more, with nobody in them, and ours to drop. */
-#define SQL_LEFT_OVERS                                                                             \
-    "SELECT datname\n"                                                                             \
-    "  FROM pg_database d\n"                                                                       \
-    " WHERE datname ~ '^" SCRATCH_PREFIX "[0-9]{1,18}_'\n"                                         \
-    "   AND split_part(datname, '_', 3)::bigint < extract(epoch FROM now()) - 3600\n"              \
-    "   AND pg_has_role(datdba, 'MEMBER')\n"                                                       \
-    "   AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datid = d.oid)"
-
-/* What a fresh database has of its own, as the target has it. */
-#define SQL_CREATE                                                                                 \
-    "SELECT format('CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L'," \
-    " $1::text,\n"                                                                                 \
-    "              pg_encoding_to_char(encoding), datcollate, datctype)\n"                         \
-    "       || CASE WHEN $2 <> '' THEN format(' OWNER %I', $2::text) ELSE '' END\n"                \
-    "  FROM pg_database\n"                                                                         \
-    " WHERE datname = current_database()"
 
 /* FROM CURRENT keeps a list a list. */
 #define SQL_SETTINGS                                                                               \
@@ -41,62 +21,12 @@
     " WHERE extname <> 'plpgsql'\n"                                                                \
     " ORDER BY e.oid"
 
-static void
-warn(const struct session *target, const char *what, const char *name, const struct error *err)
-{
-    AUTO_STRING char *text =
-        memory_printf("%s %s could not be dropped: %s", what, name, err->message);
-
-    tell(target->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
-}
-
-static bool
-drop_database(struct session *target, const char *name, struct error *err)
-{
-    AUTO_STRING char *quoted = pg_quote_identifier(target->db, name);
-    AUTO_STRING char *sql = memory_printf("DROP DATABASE IF EXISTS %s WITH (FORCE)", quoted);
-
-    return pg_command(target->db, sql, 0, NULL, err);
-}
-
-/* After a stop the first statement of a connection is cancelled, and the next may run. */
-static void
-drop_made(struct scratch *scratch)
-{
-    struct error err = ERROR_INIT;
-
-    for (int tries = 0; tries < 3; tries++) {
-        if (drop_database(scratch->target, scratch->name, &err))
-            return;
-        if (err.kind != ERROR_STOPPED)
-            break;
-    }
-    warn(scratch->target, "the scratch database", scratch->name, &err);
-}
-
 void
 scratch_done(struct scratch *scratch)
 {
-    if (scratch->name != NULL)
-        drop_made(scratch);
-    free(scratch->name);
+    scratch_database_done(&scratch->database);
     database_url_done(&scratch->url);
     *scratch = (struct scratch){0};
-}
-
-static bool
-sweep(struct session *target, struct error *err)
-{
-    AUTO_ROWS struct pg_rows *rows = NULL;
-
-    if (!pg_query(target->db, SQL_LEFT_OVERS, 0, NULL, &rows, err))
-        return error_prefix(err, "cannot look for left-over scratch databases");
-    for (size_t i = 0; i < pg_rows_count(rows); i++) {
-        struct error failure = ERROR_INIT;
-        if (!drop_database(target, pg_rows_text(rows, i, 0), &failure))
-            warn(target, "the left-over", pg_rows_text(rows, i, 0), &failure);
-    }
-    return true;
 }
 
 /* Run what each row says, in this column. */
@@ -113,27 +43,22 @@ run_rows(struct pg *db, const struct pg_rows *rows, size_t column, struct error 
 static bool
 create_database(struct scratch *scratch, struct error *err)
 {
-    struct pg *db = scratch->target->db;
-    const char *role = scratch->config.role;
-    const char *const values[] = {scratch->config.scratch_name, role != NULL ? role : ""};
-    AUTO_ROWS struct pg_rows *create = NULL;
+    struct session *target = scratch->target;
     AUTO_ROWS struct pg_rows *settings = NULL;
 
-    if (!pg_query(db, SQL_CREATE, 2, values, &create, err))
-        return false;
-    if (!pg_command(db, "RESET ROLE", 0, NULL, err))
-        return false;
-    if (!pg_command(db, pg_rows_text(create, 0, 0), 0, NULL, err)) {
-        error_prefix(err, "no scratch database can be made");
+    if (!scratch_database_make(
+            target, "rehearsal", scratch->config.role, &scratch->database, err)) {
         if (error_is_sqlstate(err, "42501"))
             error_hint(err,
                 "Grant the right: ALTER ROLE %s CREATEDB; or name a scratch database that has the "
                 "schema: --observe URL.",
-                pg_user(db));
+                pg_user(target->db));
         return false;
     }
-    scratch->name = memory_string(scratch->config.scratch_name);
-    return pg_query(db, SQL_SETTINGS, 1, values, &settings, err) && run_rows(db, settings, 0, err);
+    const char *const values[] = {scratch->database.name};
+    scratch->config.scratch_name = scratch->database.name;
+    return pg_query(target->db, SQL_SETTINGS, 1, values, &settings, err) &&
+           run_rows(target->db, settings, 0, err);
 }
 
 static void
@@ -195,14 +120,15 @@ build(struct scratch *scratch,
 {
     const struct listener nobody = {.hear = hear_nothing};
     struct catalog applied = applied_catalog(preview);
+    bool is_built = false;
 
-    struct config config = scratch->config;
-
-    config.is_atomic = false;
-    config.is_without_effects = true;
-    bool is_built = create_database(scratch, err) &&
-                    prepare_database(scratch, has_extensions, err) &&
-                    runner_apply(&config, identity, &applied, &nobody, err);
+    if (create_database(scratch, err)) {
+        struct config config = scratch->config; /* now it names the scratch database */
+        config.is_atomic = false;
+        config.is_without_effects = true;
+        is_built = prepare_database(scratch, has_extensions, err) &&
+                   runner_apply(&config, identity, &applied, &nobody, err);
+    }
     free(applied.migrations);
     return is_built;
 }
@@ -215,6 +141,13 @@ has_extensions(const struct session *target)
 
     return pg_query(target->db, SQL_EXTENSIONS, 0, NULL, &rows, &ignored) &&
            pg_rows_count(rows) > 0;
+}
+
+/* The server said no to what was to run in the database. */
+static bool
+is_refused(const struct scratch *scratch, const struct error *err)
+{
+    return scratch->database.name != NULL && err->kind == ERROR_DATABASE;
 }
 
 bool
@@ -236,30 +169,21 @@ scratch_make(const struct config *config,
     struct scratch *scratch,
     struct error *err)
 {
-    AUTO_STRING char *name = memory_printf(
-        SCRATCH_PREFIX "%" PRId64 "_%08x", clock_unix_ms() / 1000, clock_jitter(UINT32_MAX));
     AUTO_SCRATCH made = {.config = *config, .target = target};
-
-    made.config.scratch_name = name;
-    if (!sweep(target, err))
-        return false;
     bool is_built = build(&made, identity, preview, false, err);
+
     /* Once more with what an administrator may have installed, and the folder has not. */
-    if (!is_built && made.name != NULL && err->kind == ERROR_DATABASE && has_extensions(target)) {
-        is_built = drop_database(target, name, err);
-        if (is_built) {
-            free(TAKE(made.name));
-            is_built = build(&made, identity, preview, true, err);
-        }
+    if (!is_built && is_refused(&made, err) && has_extensions(target)) {
+        scratch_database_done(&made.database);
+        is_built = build(&made, identity, preview, true, err);
     }
-    if (!is_built && made.name != NULL && err->kind == ERROR_DATABASE) {
+    if (!is_built && is_refused(&made, err)) {
         error_prefix(err, "cannot make the current schema on a scratch database");
         scratch_explain(err);
     }
     if (!is_built)
         return false;
     *scratch = made;
-    scratch->config.scratch_name = scratch->name;
     made = (struct scratch){0};
     return true;
 }

@@ -8,14 +8,12 @@
 #define REHEARSAL_SCRATCH_H
 
 #include "engine/preview.h"
-
-/* How a left-over is known, and dropped by the next rehearsal when it is an hour old. */
-#define SCRATCH_PREFIX "pgstride_rehearsal_"
+#include "engine/scratch_database.h"
 
 struct scratch {
     struct config config; /* the target's, with the scratch database; borrows */
     struct database_url url;
-    char *name; /* of the one that was made; NULL: the URL's */
+    struct scratch_database database; /* that was made; unnamed: the URL's is used */
     struct session *target;
 };
 

@@ -189,9 +189,9 @@ class ScratchDatabase(RehearseCase):
         self.assertNotIn("could not be dropped", result.stderr)
         self.assert_nothing_left()
 
-    def test_a_left_over_is_dropped_when_it_is_old(self):
-        old = f"pgstride_rehearsal_{int(time.time()) - 7200}_00000001"
-        young = f"pgstride_rehearsal_{int(time.time())}_00000002"
+    def test_a_left_over_is_dropped(self):
+        old = f"pgstride_rehearsal_{int(time.time()) - 7200}_0_00000001"
+        young = f"pgstride_rehearsal_{int(time.time())}_0_00000002"
         for name in (old, young):
             self.cluster.psql("postgres", f"CREATE DATABASE {name}")
             self.addCleanup(self.cluster.drop_database, name)

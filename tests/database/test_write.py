@@ -276,14 +276,55 @@ class Scratch(WriteCase):
         self.assertIn("hint: Grant the right: ALTER ROLE poor CREATEDB.", result.stderr)
         self.assertNotIn("Poor-Pa55word", result.stderr)
 
-    def test_left_overs_are_dropped_when_they_are_old(self):
-        old = "pgstride_write_1000000000_0badcafe_1"
-        young = f"pgstride_write_{int(time.time())}_0badcafe_1"
-        for name in (old, young):
+    def test_left_overs_are_dropped(self):
+        mine = self.session("SELECT 1")
+        pid = self.psql("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                        " AND pid <> pg_backend_pid()")
+        now = int(time.time())
+        gone = {f"pgstride_write_1000000000_{pid}_0badcafe": "an hour old",
+                "pgstride_rehearsal_1000000000_0_0badcafe": "an hour old, of a pooler",
+                f"pgstride_write_{now}_999999999_0badcafe": "its maker is gone",
+                f"pgstride_rehearsal_{now}_999999999_0badcafe": "the same, of a rehearsal"}
+        kept = [f"pgstride_write_{now}_0_0badcafe", f"pgstride_write_{now}_{pid}_0badcafe",
+                "pgstride_write_mine"]
+        for name in (*gone, *kept):
             self.psql(f"CREATE DATABASE {name}")
-        self.addCleanup(self.psql, f"DROP DATABASE {young}")
+            self.addCleanup(self.psql, f"DROP DATABASE IF EXISTS {name}")
         self.written(COMPANIES)
-        self.assertEqual(young, self.scratch())
+        left = self.psql("SELECT datname FROM pg_database WHERE datname ~ '^pgstride_'"
+                         " ORDER BY 1").split("\n")
+        self.assertEqual(sorted(kept), left)
+        self.end_session(mine)
+
+    def test_what_a_killed_one_left_the_next_drops(self):
+        process = self.start_pgstride(*self.words("SELECT pg_sleep(60);", "x"))
+        self.wait_until("SELECT count(*) > 0 FROM pg_stat_activity WHERE query ~ 'pg_sleep.60'"
+                        " AND datname ~ '^pgstride_write_'")
+        process.kill()
+        self.finish(process)
+        self.assertEqual(2, len(self.scratch().split("\n")))
+        self.wait_until("SELECT count(*) = 0 FROM pg_stat_activity WHERE datname ~ '^pgstride_'")
+        self.written(COMPANIES)
+        self.assertEqual("", self.scratch())
+
+    def test_stopped_at_any_moment_it_leaves_nothing(self):
+        begun = time.monotonic()
+        self.written(COMPANIES)
+        whole = time.monotonic() - begun
+        stopped = 0
+        for part in range(16):
+            process = self.start_pgstride(*self.words(ADDRESS, "x"))
+            time.sleep(whole * part / 16)
+            process.send_signal(signal.SIGTERM)
+            result = self.finish(process)
+            self.assertEqual("", self.scratch(), result.stderr)
+            self.assertNotIn("WARN", result.stderr)
+            names = [name for name in os.listdir(self.migrations) if name.startswith("000002")]
+            self.assertEqual(0 if result.status else 2, len(names), result.stderr)
+            for name in names:
+                os.remove(os.path.join(self.migrations, name))
+            stopped += "stopped by SIGTERM" in result.stderr
+        self.assertGreater(stopped, 4)
 
     def test_they_are_dropped_when_it_is_stopped(self):
         process = self.start_pgstride(*self.words("SELECT pg_sleep(60);", "x"))
