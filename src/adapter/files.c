@@ -235,14 +235,6 @@ folder_make(const char *path, struct error *err)
     return file_is_folder(path) || fail_write("make the folder", path, ENOTDIR, err);
 }
 
-bool
-file_create(const char *path, struct error *err)
-{
-    AUTO_DESCRIPTOR descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-
-    return descriptor >= 0 || fail_write("create", path, errno, err);
-}
-
 void
 file_remove(const char *path)
 {
@@ -286,23 +278,96 @@ sync_folder(const char *path)
         fsync(descriptor);
 }
 
+static char *
+folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash != NULL ? memory_copy(path, (size_t)(slash + 1 - path)) : memory_string("./");
+}
+
+/* A file beside `path`, of a name that readers leave out, with this content on the disk. */
+static bool
+write_beside(const char *path, const char *content, size_t size_bytes, char **temporary)
+{
+    AUTO_STRING char *folder = folder_of(path);
+    const char *slash = strrchr(path, '/');
+    AUTO_STRING char *made =
+        memory_printf("%s.%s.XXXXXX", folder, slash != NULL ? slash + 1 : path);
+    AUTO_DESCRIPTOR descriptor = mkostemp(made, O_CLOEXEC);
+
+    if (descriptor < 0)
+        return false;
+    if (fchmod(descriptor, choose_mode(path)) != 0 || !write_all(descriptor, content, size_bytes) ||
+        fsync(descriptor) != 0) {
+        int code = errno;
+        unlink(made);
+        errno = code;
+        return false;
+    }
+    *temporary = TAKE(made);
+    return true;
+}
+
+/* Give it its name, if nobody has it. */
+static bool
+place_new(const char *temporary, const char *path)
+{
+    if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+        return true;
+    if (errno != EINVAL && errno != ENOSYS)
+        return false;
+    /* A file system that does not know that. */
+    if (file_exists(path)) {
+        errno = EEXIST;
+        return false;
+    }
+    return rename(temporary, path) == 0;
+}
+
+bool
+files_create(const struct new_file *files, size_t count, struct error *err)
+{
+    char **temporaries = memory_new((count + 1) * sizeof(*temporaries));
+    bool is_good = true;
+    size_t placed = 0;
+
+    for (size_t i = 0; i < count && is_good; i++) {
+        is_good = write_beside(
+            files[i].path, files[i].content, strlen(files[i].content), &temporaries[i]);
+        if (!is_good)
+            fail_write("create", files[i].path, errno, err);
+    }
+    for (; placed < count && is_good; placed++) {
+        is_good = place_new(temporaries[placed], files[placed].path);
+        if (!is_good)
+            fail_write("create", files[placed].path, errno, err);
+    }
+    for (size_t i = 0; i < count; i++) {
+        AUTO_STRING char *folder = folder_of(files[i].path);
+        AUTO_STRING char *temporary = temporaries[i];
+        if (is_good)
+            sync_folder(folder);
+        else if (i + 1 < placed)
+            unlink(files[i].path);
+        if (temporary != NULL)
+            unlink(temporary);
+    }
+    free(temporaries);
+    return is_good;
+}
+
 bool
 file_replace(const char *path, const char *content, size_t size_bytes, struct error *err)
 {
     AUTO_STRING char *resolved = realpath(path, NULL); /* a link stays, its target is replaced */
     const char *target = resolved != NULL ? resolved : path;
-    const char *slash = strrchr(target, '/');
-    AUTO_STRING char *folder =
-        slash != NULL ? memory_copy(target, (size_t)(slash + 1 - target)) : memory_string("./");
-    AUTO_STRING char *temporary =
-        memory_printf("%s.%s.XXXXXX", folder, slash != NULL ? slash + 1 : target);
-    AUTO_DESCRIPTOR descriptor = mkostemp(temporary, O_CLOEXEC);
+    AUTO_STRING char *folder = folder_of(target);
+    AUTO_STRING char *temporary = NULL;
 
-    if (descriptor < 0)
+    if (!write_beside(target, content, size_bytes, &temporary))
         return fail_write("write", path, errno, err);
-    if (fchmod(descriptor, choose_mode(target)) != 0 ||
-        !write_all(descriptor, content, size_bytes) || fsync(descriptor) != 0 ||
-        rename(temporary, target) != 0) {
+    if (rename(temporary, target) != 0) {
         int code = errno;
         unlink(temporary);
         return fail_write("write", path, code, err);

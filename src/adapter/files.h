@@ -63,8 +63,17 @@ bool file_exists(const char *path);
 /* Make a folder, and those above it; one that is there is fine. */
 MUST_CHECK bool folder_make(const char *path, struct error *err);
 
-/* Create an empty file where there is none. */
-MUST_CHECK bool file_create(const char *path, struct error *err);
+struct new_file {
+    const char *path;
+    const char *content;
+};
+
+/*
+ * Create these files, whole, where there are none of their names; or none of them.
+ * Each is on the disk under another name first. A kill between two leaves the first
+ * ones alone.
+ */
+MUST_CHECK bool files_create(const struct new_file *files, size_t count, struct error *err);
 
 /* Take back a file that was created. */
 void file_remove(const char *path);

@@ -152,9 +152,14 @@ read_method(const struct config *config, struct command_line *line, struct error
     if (strcmp(config->method, "write") != 0)
         return error_set(
             err, ERROR_USAGE, "--method: \"%.60s\" is none of up|write", config->method);
+    if (config->is_check) {
+        line->command = "write"; /* of which nothing is named */
+        return true;
+    }
     if (config->name == NULL)
         return error_set(err, ERROR_USAGE, "--method write needs --name NAME");
-    line->command = config->schema_file != NULL ? "write" : "create";
+    bool is_create = config->schema_file == NULL && !config->is_destructive;
+    line->command = is_create ? "create" : "write";
     line->arguments[line->arguments_count++] = config->name;
     return true;
 }

@@ -222,18 +222,35 @@ takes_next(const char *flag)
     return option != NULL && option->type != OPTION_SWITCH && name[size] == '\0';
 }
 
-/* The command may stand behind options, and says what they mean: look for it first. */
+static bool
+is_method(const char *flag)
+{
+    const char *name = flag_name(flag);
+
+    return strncmp(name, "method", 6) == 0 && (name[6] == '=' || name[6] == '\0');
+}
+
+/*
+ * The command may stand behind options, and says what they mean: look for it first. Where
+ * there is none, --method names it.
+ */
 static const char *
 find_command_word(int argc, char *const argv[])
 {
+    const char *method = NULL;
+
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--") == 0)
-            return i + 1 < argc ? argv[i + 1] : NULL;
+            return i + 1 < argc ? argv[i + 1] : method;
         if (!is_flag(argv[i]))
             return argv[i];
-        i += takes_next(argv[i]);
+        const char *value = strchr(argv[i], '=');
+        bool is_next = takes_next(argv[i]);
+        if (is_method(argv[i]))
+            method = value != NULL ? value + 1 : argv[i + is_next];
+        i += is_next;
     }
-    return NULL;
+    return method;
 }
 
 /* One flag, and its value from `next` when it does not carry it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* create NAME: writes a new pair of empty files, as golang-migrate does. */
 #include "command/command.h"
-#include "command/new_pair.h"
+#include "command/new_pairs.h"
 
 static const char USAGE[] =
     "pgstride create [-ext EXT] [-dir DIR] [-seq] [-digits N] [-format FORMAT] [-tz ZONE] NAME";
@@ -9,7 +9,7 @@ static const char USAGE[] =
 bool
 command_create(const struct invocation *invocation, struct error *err)
 {
-    AUTO_NEW_PAIR pair = {0};
+    AUTO_NEW_PAIRS pairs = {0};
 
     if (!command_check_arguments(invocation, 1, USAGE, err))
         return false;
@@ -17,6 +17,7 @@ command_create(const struct invocation *invocation, struct error *err)
         error_set(err, ERROR_USAGE, "create needs a name");
         return error_hint(err, "Usage: %s", USAGE);
     }
-    return new_pair_name(invocation->config, invocation->arguments[0], &pair, err) &&
-           new_pair_write(&pair, "", "", err);
+    const char *const empty[] = {"", ""};
+    return new_pairs_name(invocation->config, invocation->arguments[0], 1, &pairs, err) &&
+           new_pairs_write(&pairs, empty, err);
 }

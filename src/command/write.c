@@ -7,7 +7,7 @@
 #include "base/secret.h"
 #include "command/command.h"
 #include "command/narrator.h"
-#include "command/new_pair.h"
+#include "command/new_pairs.h"
 #include "engine/author.h"
 
 static const char USAGE[] =
@@ -57,16 +57,16 @@ compare(
 static bool
 write_files(const struct invocation *invocation, const struct authored *authored, struct error *err)
 {
-    AUTO_NEW_PAIR pair = {0};
+    AUTO_NEW_PAIRS pairs = {0};
 
     if (authored->up.losses.size_bytes > 0 && !invocation->config->is_destructive) {
         error_set(err, ERROR_PLAN, "the migration would lose data: %s",
             text_string(&authored->up.losses));
         return error_hint(err, "If that is meant: --allow-destructive. Nothing was written.");
     }
-    return new_pair_name(invocation->config, invocation->arguments[0], &pair, err) &&
-           new_pair_write(
-               &pair, text_string(&authored->up.sql), text_string(&authored->down.sql), err);
+    const char *const texts[] = {text_string(&authored->down.sql), text_string(&authored->up.sql)};
+    return new_pairs_name(invocation->config, invocation->arguments[0], 1, &pairs, err) &&
+           new_pairs_write(&pairs, texts, err);
 }
 
 bool
@@ -74,7 +74,7 @@ command_write(const struct invocation *invocation, struct error *err)
 {
     const struct config *config = invocation->config;
     AUTO_AUTHORED authored = {0};
-    AUTO_STRING char *folder = new_pair_folder(config);
+    AUTO_STRING char *folder = new_pairs_folder(config);
 
     if (!check_usage(invocation, err) || !compare(invocation, folder, &authored, err))
         return false;
@@ -82,8 +82,9 @@ command_write(const struct invocation *invocation, struct error *err)
         printf("%s and %s agree\n", config->schema_file, folder);
         return true;
     }
-    if (!config->is_check)
-        return write_files(invocation, &authored, err);
-    fputs(text_string(&authored.up.sql), stdout);
-    return false;
+    if (config->is_check)
+        fputs(text_string(&authored.up.sql), stdout);
+    else if (!write_files(invocation, &authored, err))
+        return false;
+    return !config->is_check && !config->is_exit_code;
 }

@@ -48,7 +48,7 @@ struct config {
     int format;        /* enum answer_format */
     bool is_all;       /* down: every migration */
     bool is_forced;    /* drop: without asking */
-    bool is_exit_code; /* status: 1 when something is pending */
+    bool is_exit_code; /* status: 1 when something is pending; write: was written */
     bool is_offline;   /* verify: without a database */
     bool is_atomic;    /* a run is one transaction */
     char *observe;     /* rehearse, plan: a scratch database that has the schema; NULL: none */

@@ -134,7 +134,7 @@ class Create(FolderCase):
         if disk is None:
             return # not root: nothing can be mounted
         self.assert_refused(self.create(disk, "-seq", "x"),
-                            "cannot create 000001_x.down.sql: No space left on device")
+                            "cannot create 000001_x.up.sql: No space left on device")
         self.assert_holds(disk)
 
     def test_a_folder_that_cannot_be_written(self):
@@ -142,7 +142,7 @@ class Create(FolderCase):
         self.close(folder)
         with self.without_override():
             self.assert_refused(self.create(folder, "-seq", "x"),
-                                "cannot create 000002_x.up.sql: Permission denied")
+                                "cannot create 000002_x.down.sql: Permission denied")
             self.assert_refused(self.create(folder, "-seq", "-dir", "a/b", "x"),
                                 "cannot make the folder a: Permission denied")
         self.assert_holds(folder, "1_a.up.sql")
@@ -173,7 +173,7 @@ class Create(FolderCase):
             (("a\x7fb",), "the name holds a control character", None),
             ((b"a\xff".decode("utf-8", "surrogateescape"),), "the name is not UTF-8", None),
             (("-seq", "x" * 300),
-             f"cannot create 000001_{'x' * 300}.up.sql: File name too long", None),
+             f"cannot create 000001_{'x' * 300}.down.sql: File name too long", None),
         )
         folder = self.folder()
         for arguments, message, hint in table:

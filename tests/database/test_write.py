@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import time
+import unittest.mock
 
 from database.case import DatabaseCase
 
@@ -120,6 +121,41 @@ CREATE UNIQUE INDEX companies_name ON companies USING btree (name);
         result = self.run_pgstride("-method", "write", "-name", "first one", *words[1:])
         self.assert_good(result)
         self.assertRegex(result.stdout, r"/\d{14}_first_one.up.sql\n")
+
+    def test_so_spelled_it_takes_the_options_of_create(self):
+        words = [word for word in self.words(COMPANIES) if word != "--seq"][1:]
+        for options, name in ((["-seq", "-digits", "3"], "001_x.up.sql"),
+                              (["-seq=true", "-ext", "pgsql"], "000001_x.up.pgsql"),
+                              (["-format", "2006"], r"\d{4}_x.up.sql"),
+                              (["-format", "unix", "-tz", "Europe/Paris"], r"\d{10}_x.up.sql")):
+            place = self.folder()
+            result = self.run_pgstride("-method", "write", "-name", "x", *words, *options,
+                                       "-dir", place)
+            self.assert_good(result)
+            self.assertRegex(result.stdout, f"^{place}/{name}\n")
+        result = self.run_pgstride("-method=write", "-name", "x", "--check")
+        self.assertIn("ERROR write needs --schema FILE, the schema that is wanted\n", result.stderr)
+
+    def test_exit_code_says_that_there_was_something_to_write(self):
+        for schema, status in ((COMPANIES, 1), (COMPANIES, 0), (ADDRESS, 1)):
+            result = self.write(schema, "step", "--exit-code")
+            self.assertEqual((status, ""), (result.status, result.stderr))
+            self.assertEqual(status == 1, result.stdout.endswith("_step.down.sql\n"))
+        self.assertEqual(4, len(os.listdir(self.migrations)))
+
+    def test_a_full_disk_or_a_kill_leaves_no_half_pair(self):
+        for wrapper, status in (("prlimit --fsize=100 env --ignore-signal=XFSZ", 1),
+                                ("prlimit --fsize=100", -signal.SIGXFSZ)):
+            with unittest.mock.patch.dict(os.environ, {"PGSTRIDE_WRAPPER": wrapper}):
+                result = self.write(COMPANIES)
+            self.assertEqual(status, result.status, result.stderr)
+            names = os.listdir(self.migrations)
+            self.assertEqual([], [name for name in names if not name.startswith(".")])
+            if status == 1:
+                self.assertEqual([], names)
+                self.assertIn(f"ERROR cannot create {self.migrations}/000001_step.up.sql: File too"
+                              " large\n", result.stderr)
+        self.written(COMPANIES)
 
     def test_atlas_sum_is_kept(self):
         self.written(COMPANIES)

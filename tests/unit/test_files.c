@@ -299,22 +299,37 @@ a_file_that_cannot_be_replaced_stays(UNUSED void **state)
 }
 
 static void
-a_file_is_created_where_there_is_none(UNUSED void **state)
+files_are_created_together_where_there_are_none(UNUSED void **state)
 {
     AUTO_SCRATCH char *path = scratch_new();
-    AUTO_STRING char *file = memory_printf("%s/a", path);
-    AUTO_STRING char *message = memory_printf("cannot create %s: File exists", file);
+    AUTO_STRING char *one = memory_printf("%s/a", path);
+    AUTO_STRING char *other = memory_printf("%s/b", path);
+    AUTO_STRING char *nowhere = memory_printf("%s/no/c", path);
+    AUTO_STRING char *taken = memory_printf("cannot create %s: File exists", other);
+    AUTO_STRING char *no_folder =
+        memory_printf("cannot create %s: No such file or directory", nowhere);
+    AUTO_STRING char *content = NULL;
+    const struct new_file files[] = {{one, "one"}, {other, ""}};
+    const struct new_file astray[] = {{one, "one"}, {nowhere, "three"}};
+    size_t size = 0;
     struct error err = ERROR_INIT;
 
-    assert_false(file_exists(file));
-    assert_true(file_create(file, &err));
-    assert_true(file_exists(file));
-    assert_false(file_create(file, &err));
-    assert_string_equal(err.message, message);
-    file_remove(file);
-    scratch_link(path, "a", "nothing");
-    assert_true(file_exists(file));
-    assert_false(file_create(file, &err));
+    assert_false(files_create(astray, 2, &err));
+    assert_string_equal(err.message, no_folder);
+    assert_false(file_exists(one));
+    assert_true(files_create(files, 2, &err));
+    assert_true(file_read(one, 10, &content, &size, &err));
+    assert_string_equal(content, "one");
+    assert_true(file_exists(other));
+    file_remove(one);
+    assert_false(files_create(files, 2, &err));
+    assert_string_equal(err.message, taken);
+    assert_false(file_exists(one));
+    file_remove(other);
+    scratch_link(path, "b", "nothing");
+    assert_false(files_create(files, 2, &err));
+    assert_false(file_exists(one));
+    assert_true(file_exists(other));
 }
 
 static void
@@ -359,7 +374,7 @@ main(void)
         cmocka_unit_test(closing_nothing_is_allowed),
         cmocka_unit_test(a_file_is_replaced_whole_with_its_rights),
         cmocka_unit_test(a_file_that_cannot_be_replaced_stays),
-        cmocka_unit_test(a_file_is_created_where_there_is_none),
+        cmocka_unit_test(files_are_created_together_where_there_are_none),
         cmocka_unit_test(folders_are_made_with_those_above),
     };
 

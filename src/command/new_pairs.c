@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "command/new_pair.h"
+#include "command/new_pairs.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -14,13 +14,16 @@
 #include "engine/catalog.h"
 #include "engine/new_version.h"
 
+enum { NS_PER_S = 1000000000 };
+
 void
-new_pair_done(struct new_pair *pair)
+new_pairs_done(struct new_pairs *pairs)
 {
-    free(pair->folder);
-    free(pair->up);
-    free(pair->down);
-    *pair = (struct new_pair){0};
+    free(pairs->folder);
+    for (size_t i = 0; i < pairs->count; i++)
+        free(pairs->paths[i]);
+    free(pairs->paths);
+    *pairs = (struct new_pairs){0};
 }
 
 /* A part of a file's name: no slash, nothing that acts in a terminal, UTF-8. */
@@ -41,7 +44,7 @@ check_part(const char *what, const char *part, struct error *err)
 }
 
 char *
-new_pair_folder(const struct config *config)
+new_pairs_folder(const struct config *config)
 {
     const char *chosen = config->directory;
 
@@ -69,14 +72,16 @@ look_around(const char *path, size_t ceiling_bytes, struct file_names *names, st
     return atlas_sum_check(folder, names, ceiling_bytes, err);
 }
 
+/* Of the pair `index`, from 0, of those that are made together. */
 static bool
 choose_version(const struct config *config,
     const char *extension,
     const struct file_names *names,
+    size_t index,
     char **version,
     struct error *err)
 {
-    int64_t now_ns = clock_unix_ns();
+    int64_t at_ns = clock_unix_ns() + (int64_t)index * NS_PER_S;
     struct tm local = {0};
 
     if (config->is_sequential && config->time_format != NULL)
@@ -85,9 +90,9 @@ choose_version(const struct config *config,
         if (!new_version_in_sequence(names, extension, config->digits, version, err))
             return false;
     } else {
-        if (!clock_in_zone(now_ns / 1000000000, config->time_zone, &local, err))
+        if (!clock_in_zone(at_ns / NS_PER_S, config->time_zone, &local, err))
             return error_prefix(err, "--tz");
-        if (!new_version_of_time(config->time_format, now_ns, &local, version, err))
+        if (!new_version_of_time(config->time_format, at_ns, &local, version, err))
             return false;
     }
     return new_version_is_free(names, *version, err);
@@ -123,59 +128,80 @@ join_path(const char *folder, const char *name)
     return memory_printf("%s%s%s", folder, strcmp(folder, "/") == 0 ? "" : "/", name);
 }
 
-/* A file that was not there, with this content. */
-static bool
-write_new(const char *path, const char *content, struct error *err)
+static void
+remove_all(const struct new_pairs *pairs)
 {
-    if (!file_create(path, err))
-        return false;
-    if (*content == '\0' || file_replace(path, content, strlen(content), err))
-        return true;
-    file_remove(path);
-    return false;
+    for (size_t i = 0; i < pairs->count; i++)
+        file_remove(pairs->paths[i]);
 }
 
 bool
-new_pair_write(
-    const struct new_pair *pair, const char *up_text, const char *down_text, struct error *err)
+new_pairs_write(const struct new_pairs *pairs, const char *const *texts, struct error *err)
 {
     AUTO_ATLAS_SUM sum = {0};
     AUTO_STRING char *sum_path = NULL;
-    AUTO_STRING char *sum_shown = join_path(pair->folder, ATLAS_SUM_NAME);
+    AUTO_STRING char *sum_shown = join_path(pairs->folder, ATLAS_SUM_NAME);
 
-    if (!folder_make(pair->folder, err))
+    if (!folder_make(pairs->folder, err))
         return false;
-    if (!write_new(pair->up, up_text, err))
+    struct new_file *files = memory_new((pairs->count + 1) * sizeof(*files));
+    for (size_t i = 0; i < pairs->count; i++)
+        files[i] = (struct new_file){.path = pairs->paths[i], .content = texts[i]};
+    bool is_made = files_create(files, pairs->count, err);
+    free(files);
+    if (!is_made)
         return false;
-    if (!write_new(pair->down, down_text, err)) {
-        file_remove(pair->up);
+    if (atlas_sum_exists(pairs->folder) &&
+        !atlas_sum_update(pairs->folder, pairs->ceiling_bytes, &sum, &sum_path, err)) {
+        remove_all(pairs);
         return false;
     }
-    if (atlas_sum_exists(pair->folder) &&
-        !atlas_sum_update(pair->folder, pair->ceiling_bytes, &sum, &sum_path, err)) {
-        file_remove(pair->up);
-        file_remove(pair->down);
-        return false;
-    }
-    printf("%s\n%s\n", pair->up, pair->down);
+    for (size_t i = 0; i < pairs->count; i += 2)
+        printf("%s\n%s\n", pairs->paths[i + 1], pairs->paths[i]);
     if (sum_path != NULL)
         puts(sum_shown);
     return true;
 }
 
-bool
-new_pair_name(
-    const struct config *config, const char *name, struct new_pair *pair, struct error *err)
+/* Add the pair's paths, and its names to those that are there. */
+static bool
+add_pair(const struct config *config,
+    const char *title,
+    size_t index,
+    struct file_names *names,
+    struct new_pairs *pairs,
+    struct error *err)
 {
     const char *extension = config->extension + (config->extension[0] == '.');
-    AUTO_NEW_PAIR made = {
-        .folder = new_pair_folder(config),
-        .ceiling_bytes = (size_t)config->max_file_mib << 20,
-    };
-    AUTO_STRING char *title = memory_string(name);
     AUTO_STRING char *version = NULL;
     AUTO_STRING char *up = NULL;
     AUTO_STRING char *down = NULL;
+
+    if (!choose_version(config, extension, names, index, &version, err))
+        return false;
+    AUTO_STRING char *stem = memory_printf("%s_%s", version, title);
+    if (!make_name(stem, FILE_UP, extension, &up, err) ||
+        !make_name(stem, FILE_DOWN, extension, &down, err))
+        return false;
+    pairs->paths[pairs->count++] = join_path(pairs->folder, down);
+    pairs->paths[pairs->count++] = join_path(pairs->folder, up);
+    *ARRAY_ADD(names->names, names->count, names->capacity) = TAKE(up);
+    return true;
+}
+
+bool
+new_pairs_name(const struct config *config,
+    const char *name,
+    size_t count,
+    struct new_pairs *pairs,
+    struct error *err)
+{
+    const char *extension = config->extension + (config->extension[0] == '.');
+    AUTO_NEW_PAIRS made = {
+        .folder = new_pairs_folder(config),
+        .ceiling_bytes = (size_t)config->max_file_mib << 20,
+    };
+    AUTO_STRING char *title = memory_string(name);
     AUTO_FILE_NAMES names = {0};
 
     if (!check_part("the name", name, err) || !check_part("--ext", extension, err))
@@ -184,15 +210,14 @@ new_pair_name(
         *at = *at == ' ' ? '_' : *at;
     if (!look_around(made.folder, made.ceiling_bytes, &names, err))
         return false;
-    if (!choose_version(config, extension, &names, &version, err))
-        return false;
-    AUTO_STRING char *stem = memory_printf("%s_%s", version, title);
-    if (!make_name(stem, FILE_UP, extension, &up, err) ||
-        !make_name(stem, FILE_DOWN, extension, &down, err))
-        return false;
-    made.up = join_path(made.folder, up);
-    made.down = join_path(made.folder, down);
-    *pair = made;
-    made = (struct new_pair){0};
+    made.paths = memory_new((2 * count + 1) * sizeof(*made.paths));
+    for (size_t i = 0; i < count; i++) {
+        AUTO_STRING char *numbered =
+            count > 1 ? memory_printf("%s_%zu", title, i + 1) : memory_string(title);
+        if (!add_pair(config, numbered, i, &names, &made, err))
+            return false;
+    }
+    *pairs = made;
+    made = (struct new_pairs){0};
     return true;
 }
