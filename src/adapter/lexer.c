@@ -46,6 +46,8 @@ lexer_new(const char *text, size_t size_bytes)
     lexer->size_bytes = size_bytes;
     lexer->scan = psql_scan_create(&CALLBACKS);
     lexer->output = createPQExpBuffer();
+    if (PQExpBufferBroken(lexer->output))
+        memory_ran_out();
     start_scan(lexer);
     return lexer;
 }
@@ -130,7 +132,7 @@ lexer_next(struct lexer *lexer, struct lexer_piece *piece)
     resetPQExpBuffer(lexer->output);
     PsqlScanResult result = psql_scan(lexer->scan, lexer->output, &prompt);
     if (PQExpBufferBroken(lexer->output))
-        memory_resize(NULL, SIZE_MAX / 2); /* out of memory: says so and exits */
+        memory_ran_out();
 
     size_t size = lexer->output->len;
     size_t offset = skip_leading(lexer);

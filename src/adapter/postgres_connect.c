@@ -260,7 +260,7 @@ pg_connect_start(const struct pg_target *target)
     opened->notice_context = target->notice_context;
     opened->connection = start_connecting(target);
     if (opened->connection == NULL)
-        memory_resize(NULL, SIZE_MAX / 2); /* out of memory: says so and exits */
+        memory_ran_out();
     PQsetErrorVerbosity(opened->connection, PQERRORS_VERBOSE); /* the only way to the SQLSTATE */
     PQsetNoticeReceiver(opened->connection, forward_notice, opened);
     /* A Unix socket is tried at once; anything else that fails at once fails for good. */

@@ -6,14 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+void
+memory_ran_out(void)
+{
+    fputs("pgstride: out of memory; an open transaction is rolled back by the server\n", stderr);
+    exit(1);
+}
+
 static void *
 check_memory(void *pointer)
 {
-    if (pointer == NULL) {
-        fputs(
-            "pgstride: out of memory; an open transaction is rolled back by the server\n", stderr);
-        exit(1);
-    }
+    if (pointer == NULL)
+        memory_ran_out();
     return pointer;
 }
 

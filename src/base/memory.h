@@ -9,6 +9,9 @@
 
 #include <stddef.h>
 
+/* For whoever was told by a library: says so and exits 1. */
+_Noreturn void memory_ran_out(void);
+
 void *memory_new(size_t size_bytes); /* zeroed */
 void *memory_resize(void *old, size_t size_bytes);
 char *memory_copy(const char *bytes, size_t size_bytes); /* adds a NUL */

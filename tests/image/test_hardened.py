@@ -10,6 +10,7 @@ import unittest
 
 from support.harness import ROOT
 
+LIBRARIES = ("libpq.a", "libcurl.a", "libjansson.a", "libpgcommon.a", "libpgport.a", "libpgfeutils.a")
 RELEASE = os.path.join(ROOT, "dist/pgstride")
 
 
@@ -40,7 +41,7 @@ class Hardened(unittest.TestCase):
                 self.assertRegex(ours, rf" U {name}\n")
         linked = read("nm", f"{ROOT}/build/release/pgstride")
         self.assertRegex(linked, r" T __stack_chk_fail\n")
-        for library in ("libpq.a", "libcurl.a", "libjansson.a"):
+        for library in LIBRARIES[:3]:
             with self.subTest(library):
                 symbols = read("nm", f"{ROOT}/.deps/current/lib/{library}")
                 self.assertIn(" U __stack_chk_fail\n", symbols)
@@ -54,3 +55,10 @@ class Hardened(unittest.TestCase):
         code = read("objdump", "--disassemble=main", f"{ROOT}/build/release/pgstride")
         first = code[code.index("<main>:"):].splitlines()[1]
         self.assertTrue(re.search(rf"\b({mark})\b", first), first)
+        for library in LIBRARIES:
+            with self.subTest(library):
+                notes = read("readelf", "--notes", f"{ROOT}/.deps/current/lib/{library}")
+                files = notes.split("\nFile: ")[1:]
+                self.assertGreater(len(files), 5)
+                self.assertEqual([], [file for file in files if not re.search(
+                    r"Properties: .*\b(IBT|BTI)\b", file)])
