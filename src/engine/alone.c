@@ -44,9 +44,12 @@ command(struct alone *alone, char *sql, size_t count, const char *const *values,
 
 /*
  * What is invalid before the first try is not this migration's doing. Until it
- * is done, the attempt's checksum is that of the part that ran.
+ * is done, the attempt's checksum is that of the part that ran. The UPDATE of
+ * nothing asks for the right to record that, while nothing has run.
  */
 #define SQL_START                                                                                  \
+    "WITH recorded AS (\n"                                                                         \
+    "    UPDATE %s SET statements_done = 0 WHERE false)\n"                                         \
     "INSERT INTO %s (migrations_table, version, name, direction, checksum,\n"                      \
     "       statements_total, statements_done, outcome, run_id, runner, tool_version, error)\n"    \
     "VALUES ($1, $2, $3, $4, $5, $6, 0, 'started', $7, $8, $9,\n"                                  \
@@ -112,11 +115,21 @@ enter_attempt(struct alone *alone, struct error *err)
     const char *const values[] = {run->session.ledger.table, alone->version, migration->name,
         run_direction(alone->step), alone->checksum_done, total, run->identity->run_id,
         run->identity->runner, PGSTRIDE_VERSION};
-    AUTO_STRING char *sql = memory_printf(SQL_START, table);
+    AUTO_STRING char *sql = memory_printf(SQL_START, table, table);
     if (!pg_query(run->session.db, sql, ARRAY_LENGTH(values), values, &rows, err))
         return false;
     snprintf(alone->attempt_id, sizeof(alone->attempt_id), "%s", pg_rows_text(rows, 0, 0));
     return true;
+}
+
+/* Does the step end without a version, may we empty the table then? Asked while nothing has run. */
+static bool
+check_may_empty(struct alone *alone, struct error *err)
+{
+    const char *table = alone->run->session.ledger.version_table;
+
+    return alone->step->has_to ||
+           command(alone, memory_printf("DELETE FROM %s WHERE false", table), 0, NULL, err);
 }
 
 static bool
@@ -125,7 +138,9 @@ start(struct alone *alone, struct error *err)
     const struct session *session = &alone->run->session;
 
     return session_begin(session, err) &&
-           session_end(session, move_version(alone, err) && enter_attempt(alone, err), err);
+           session_end(session,
+               move_version(alone, err) && enter_attempt(alone, err) && check_may_empty(alone, err),
+               err);
 }
 
 #define SQL_SET "SELECT set_config($1, $2, false)"

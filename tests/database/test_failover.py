@@ -121,6 +121,24 @@ class Failover(DatabaseCase):
         """, status=0)
         self.assert_whole(result)
 
+    def test_a_success_that_was_not_replicated_is_applied_again(self):
+        """An asynchronous standby may be behind what the primary had acknowledged."""
+        del self.files["5_t.up.sql"]
+        first = self.folder({name: self.files[name] for name in ("1_t.up.sql", "2_t.up.sql")})
+        self.assert_good(self.up(first, database=self.url))
+        self.wait_for(self.standby, "SELECT max(n) FROM trace", "2")
+        self.cut_replication()
+        result = self.up(self.files, database=self.url)
+        self.assert_good(result)
+        self.assertIn("succeeded! 5 migrations applied in ", result.stdout)
+        self.fail_over()
+        result = self.up(self.files, database=self.url)
+        self.assert_good(result)
+        self.assertIn("; 2 -> 8\n", result.stdout)
+        self.assertEqual("1 2 3 4 6 7 8|8|f", self.ask(self.standby, """
+            SELECT (SELECT string_agg(n::text, ' ' ORDER BY n) FROM trace), version, dirty
+              FROM schema_migrations"""))
+
     def test_no_standby_is_promoted(self):
         process = self.start_up(self.files, "--wait-timeout", "2s", database=self.url)
         self.wait_for_statement("pg_sleep(3)")

@@ -132,6 +132,8 @@ class Missing(RightsCase):
             ("schema_migrations", versions, "UPDATE", ("up", "1")),
             ("pgstride_history", history, "SELECT", ("up",)),
             ("pgstride_history", history, "INSERT", ("up", "1")),
+            ("schema_migrations", versions, "DELETE", ("down", "--all")),
+            ("pgstride_history", history, "UPDATE", ("up",)),
             ("schema_migrations", versions, "SELECT", ("status",)),
             ("pgstride_history", history, "SELECT", ("status",)),
         ):
@@ -148,6 +150,30 @@ class Missing(RightsCase):
                 self.grant(output[output.index("GRANT"):].split(";")[0])
                 if words[0] != "up":
                     self.assert_good(self.as_role(*words, files=files))
+
+    def test_what_could_not_be_recorded_is_not_run(self):
+        """Outside a transaction it would have been done, and nobody would know."""
+        self.make_tables()
+        self.grant("GRANT SELECT, INSERT, UPDATE ON app.schema_migrations TO {role}",
+                   "GRANT SELECT, INSERT ON app.pgstride_history TO {role}",
+                   "CREATE SEQUENCE app.runs; GRANT USAGE ON app.runs TO {role}")
+        alone = "-- pgstride: no-transaction\nSELECT nextval('runs');\nSELECT nextval('runs');"
+        files = {"1_a.up.sql": "", "1_a.down.sql": alone, "2_b.up.sql": alone, "2_b.down.sql": ""}
+        for words, file, table, rights in (
+            (("up",), "2_b.up", "pgstride_history", "SELECT, INSERT, UPDATE"),
+            (("down", "--all"), "1_a.down", "schema_migrations", "SELECT, INSERT, UPDATE, DELETE"),
+        ):
+            with self.subTest(words):
+                before = self.psql("SELECT last_value, is_called FROM app.runs")
+                result = self.as_role(*words, files=files)
+                self.assertEqual(1, result.status, result.stdout)
+                self.assertIn(f"permission denied for table {table} (42501)\n"
+                              f"                   hint: Let the table's owner say: GRANT {rights}"
+                              f" ON app.{table} TO {self.role};\n", result.stdout)
+                self.assertEqual(before, self.psql("SELECT last_value, is_called FROM app.runs"))
+                self.assertEqual("1|f", self.psql("SELECT * FROM app.schema_migrations"))
+                self.grant(f"GRANT {rights} ON app.{table} TO {{role}}")
+                self.assert_good(self.as_role(*words, files=files))
 
     def test_the_objects_of_another_role(self):
         self.make_tables()
