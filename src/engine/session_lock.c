@@ -14,6 +14,7 @@ enum {
     FIRST_POLL_MS = 20,
     LONGEST_POLL_MS = 1000,
     SAY_EVERY_MS = 10 * 1000,
+    SAY_SMALL_POOL_MS = 5 * 1000,
     LOCK_CONNECT_MS = 10 * 1000,
 };
 
@@ -75,14 +76,46 @@ try_lock(struct session *session, bool *is_locked, struct error *err)
     " WHERE name IN ('idle_in_transaction_session_timeout', 'transaction_timeout');\n"             \
     "SELECT pg_try_advisory_xact_lock(%" PRId64 ") AND pg_try_advisory_xact_lock(%" PRId64 ")"
 
-static bool
-run_on_lock_db(struct session *session, const char *sql, struct pg_reply *reply, struct error *err)
+static void
+tell_small_pool(void *context, int64_t waited_ms)
 {
-    if (!pg_run(session->lock_db, sql, reply, err))
-        return false;
-    if (reply->kind != PG_REPLY_FAILED)
+    const struct session *session = context;
+    AUTO_STRING char *text = memory_printf("waiting for a second connection of the pooler's, for "
+                                           "%" PRId64 " s now: a run needs two of them at once",
+        waited_ms / 1000);
+
+    tell(session->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
+}
+
+/* PgBouncer's word for a client that waited for one of its connections to the server in vain. */
+static void
+explain_small_pool(struct error *err)
+{
+    if (err->kind != ERROR_CONNECTION || strstr(err->message, "query_wait_timeout") == NULL)
+        return;
+    *err = ERROR_INIT;
+    error_set(err, ERROR_TIMEOUT,
+        "the pooler gave us no second connection within its query_wait_timeout");
+    error_hint(err, "A run needs two of them at once, one for the migration lock: raise "
+                    "default_pool_size or max_db_connections, or connect to the server itself.");
+}
+
+/* On one of our two connections, which wait for each other where the pool has but one. */
+static bool
+run_pooled(struct session *session,
+    struct pg *db,
+    const char *sql,
+    struct pg_reply *reply,
+    struct error *err)
+{
+    pg_watch(db, SAY_SMALL_POOL_MS, tell_small_pool, session);
+    bool is_run = pg_run(db, sql, reply, err);
+    pg_watch(db, 0, NULL, NULL);
+    if (is_run && reply->kind != PG_REPLY_FAILED)
         return true;
-    *err = reply->error;
+    if (is_run)
+        *err = reply->error;
+    explain_small_pool(err);
     return false;
 }
 
@@ -93,18 +126,19 @@ try_pooled_lock(struct session *session, bool *is_locked, struct error *err)
         memory_printf(SQL_TRY_POOLED, session->lock_keys[0], session->lock_keys[1]);
     AUTO_REPLY reply = {0};
     AUTO_REPLY ended = {0};
+    AUTO_REPLY answer = {0};
 
     if (session->lock_db == NULL &&
         !login_connect(session->config, METADATA_PATIENT, LOCK_CONNECT_MS, &session->lock_db, err))
         return error_prefix(err, "no second connection, to hold the migration lock");
-    if (!run_on_lock_db(session, sql, &reply, err))
+    if (!run_pooled(session, session->lock_db, sql, &reply, err))
         return error_prefix(err, "cannot ask for the migration lock");
     *is_locked = pg_rows_boolean(reply.rows, 0, 0);
     if (!*is_locked)
-        return run_on_lock_db(session, "ROLLBACK", &ended, err);
+        return run_pooled(session, session->lock_db, "ROLLBACK", &ended, err);
     session->is_locked[0] = session->is_locked[1] = true;
     pg_depend(session->db, session->lock_db);
-    return true;
+    return run_pooled(session, session->db, "SELECT", &answer, err);
 }
 
 #define SQL_LOOK_AGAIN "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL"

@@ -21,7 +21,7 @@ FORMATS = ("text", "json")
 FILES = {
     "1_a.up.sql": "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\n",
     "2_b.up.sql": "BEGIN;\nCREATE TABLE b (id int);\nCOMMIT;\n",
-    "3_i.up.sql": "CREATE INDEX CONCURRENTLY a_id ON a (id);\n",
+    "3_i.up.sql": "CREATE INDEX CONCURRENTLY IF NOT EXISTS a_id ON a (id);\n",
     "4_c.up.sql": "CREATE TABLE c (id int);\nCOPY c FROM stdin;\n1\n2\n\\.\n",
 }
 

@@ -121,6 +121,48 @@ class Pooled(DatabaseCase):
 
         self.each_mode(check)
 
+    def test_all_in_one_transaction(self):
+        files = {"1_a.up.sql": "CREATE TABLE a ();\nSET search_path = pg_catalog;\n",
+                 "2_b.up.sql": "BEGIN;\nCREATE TABLE b (n int);\nCOMMIT;\n",
+                 "3_c.up.sql": "COPY b FROM stdin;\n1\n\\.\nSELECT nope;\n"}
+        mended = {**files, "3_c.up.sql": "COPY b FROM stdin;\n1\n\\.\n"}
+
+        def check(dbname, url):
+            result = self.up(files, "--atomic", database=url)
+            self.assert_log(result, f"""
+                <time> INFO  3 of 3 migrations pending on {dbname} at 127.0.0.1: none -> 3
+                <time> ERROR 3_c.up.sql:4:8: column "nope" does not exist (42703)
+                                   4 | SELECT nope;
+                                     |        ^
+                                   Nothing of this run was kept: the database is at no version, clean. Mend the file and run again.
+                <time> ERROR failed: 0 of 3 applied in <duration>; none -> none (wanted 3); a retry will not help
+            """, status=1)
+            self.assertEqual("", self.tables(dbname))
+            self.assert_clean(dbname)
+            self.assert_good(self.up(mended, "--atomic", database=url))
+            self.assertEqual("3|f|1", self.ask(
+                dbname, "SELECT *, (SELECT count(*) FROM b) FROM schema_migrations"))
+
+        self.each_mode(check)
+
+    def test_a_pool_of_one_connection(self):
+        """Each of a run's two waits for the other: until PgBouncer has waited long enough."""
+        started = []
+        for mode in self.poolers:
+            pooler = Pooler(self.server, mode, pool_size=1, more="query_wait_timeout = 7")
+            self.addCleanup(pooler.stop)
+            started.append(self.start_up({"1_a.up.sql": "CREATE TABLE a ();"},
+                                         database=pooler.url(self.new_database())))
+        for process, mode in zip(started, self.poolers):
+            begins = "" if mode == "transaction" else "cannot ask for the migration lock: "
+            with self.subTest(mode):
+                self.assert_log(self.finish(process), f"""
+                    <time> WARN  waiting for a second connection of the pooler's, for <duration> now: a run needs two of them at once
+                    <time> ERROR {begins}the pooler gave us no second connection within its query_wait_timeout
+                                       hint: A run needs two of them at once, one for the migration lock: raise default_pool_size or max_db_connections, or connect to the server itself.
+                    <time> ERROR failed: nothing was applied; a retry may help
+                """, status=1)
+
     def test_the_lock_keeps_others_out(self):
         process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(2);"}, database=self.pooled)
         self.wait_for_statement("pg_sleep(2)")
