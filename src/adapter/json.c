@@ -8,6 +8,12 @@
 #include "base/secret.h"
 #include "base/text.h"
 
+void
+json_start(void)
+{
+    json_set_alloc_funcs(memory_new, free);
+}
+
 /* The code of a character of two or three bytes. */
 static unsigned
 code_of(const char *c, size_t length)

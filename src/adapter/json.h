@@ -20,6 +20,9 @@ json_release(json_t **value)
 }
 #define AUTO_JSON __attribute__((cleanup(json_release)))
 
+/* Before all else: memory that cannot fail, so that no member is missing, and no line null. */
+void json_start(void);
+
 /* One line, without spaces; the caller frees it. */
 char *json_to_string(const json_t *value);
 

@@ -22,6 +22,10 @@ char *
 pg_quote_identifier(struct pg *pg, const char *name)
 {
     char *quoted = PQescapeIdentifier(pg->connection, name, strlen(name));
+
+    /* No name that is not UTF-8 comes so far: the server has refused it. */
+    if (quoted == NULL && strstr(PQerrorMessage(pg->connection), "out of memory") != NULL)
+        memory_ran_out();
     char *copy = memory_string(quoted != NULL ? quoted : "\"?\"");
 
     PQfreemem(quoted);

@@ -18,14 +18,25 @@ release_options(PQconninfoOption **options)
 }
 #define AUTO_OPTIONS __attribute__((cleanup(release_options))) PQconninfoOption
 
+/* NULL: it cannot be read. */
+static PQconninfoOption *
+parse_conninfo(const char *conninfo)
+{
+    char *reason = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &reason);
+
+    if (options == NULL && (reason == NULL || strncmp(reason, "out of memory", 13) == 0))
+        memory_ran_out();
+    /* libpq's reason quotes parts of the string, the password too: not shown. */
+    PQfreemem(reason);
+    return options;
+}
+
 bool
 pg_check_conninfo(const char *conninfo, struct error *err)
 {
-    char *reason = NULL;
-    AUTO_OPTIONS *options = PQconninfoParse(conninfo, &reason);
+    AUTO_OPTIONS *options = parse_conninfo(conninfo);
 
-    /* libpq's reason quotes parts of the string, the password too: not shown. */
-    PQfreemem(reason);
     if (options != NULL)
         return true;
     return error_set(err, ERROR_USAGE, "the database URL cannot be read");
@@ -34,7 +45,7 @@ pg_check_conninfo(const char *conninfo, struct error *err)
 bool
 pg_is_parameter(const char *name)
 {
-    AUTO_OPTIONS *options = PQconninfoParse("", NULL); /* PQconndefaults asks who the user is */
+    AUTO_OPTIONS *options = parse_conninfo(""); /* PQconndefaults asks who the user is */
 
     for (PQconninfoOption *option = options; option != NULL && option->keyword; option++) {
         if (strcmp(option->keyword, name) == 0)
@@ -46,7 +57,7 @@ pg_is_parameter(const char *name)
 char *
 pg_conninfo_value(const char *conninfo, const char *name)
 {
-    AUTO_OPTIONS *options = conninfo != NULL ? PQconninfoParse(conninfo, NULL) : NULL;
+    AUTO_OPTIONS *options = conninfo != NULL ? parse_conninfo(conninfo) : NULL;
 
     for (PQconninfoOption *option = options; option != NULL && option->keyword; option++) {
         if (strcmp(option->keyword, name) == 0)
@@ -63,6 +74,8 @@ pg_effective_value(const char *conninfo, const char *name)
     if (said != NULL)
         return TAKE(said);
     AUTO_OPTIONS *options = PQconndefaults();
+    if (options == NULL)
+        memory_ran_out();
     for (PQconninfoOption *option = options; option != NULL && option->keyword; option++) {
         if (strcmp(option->keyword, name) == 0)
             return memory_string(option->val);

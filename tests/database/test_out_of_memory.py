@@ -73,8 +73,11 @@ class OutOfMemory(DatabaseCase):
         if done.returncode not in (0, 1) or (done.returncode == 1 and not done.stdout):
             return said
         table = f"{schema}.schema_migrations"
-        if done.returncode == 0 and self.psql(f"SELECT version, dirty FROM {table}") != "4|f":
-            return f"not done, and {said}"
+        reached = "none"
+        if self.psql(f"SELECT to_regclass('{table}')"):
+            reached = self.psql(f"SELECT version, dirty FROM {table}")
+        if done.returncode == 0 and reached != "4|f":
+            return f"at {reached}, and {said}"
         after = self.run_debug(schema, log_format)
         if after.returncode != 0:
             return f"{said}\n--- not finished by the next run\n{after.stdout}"
