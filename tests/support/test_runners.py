@@ -16,7 +16,7 @@ PASS = "    def test_good(self):\n        pass\n"
 
 
 class SuiteRunner(unittest.TestCase):
-    def run_folder(self, files):
+    def run_folder(self, files, *options):
         """(status, last line, counts file) of a run over these files."""
         with tempfile.TemporaryDirectory() as folder:
             for name, content in files.items():
@@ -24,7 +24,7 @@ class SuiteRunner(unittest.TestCase):
                     file.write(content)
             counts = os.path.join(folder, "counts")
             done = subprocess.run(
-                [sys.executable, f"{HERE}/run_suite.py", folder, "--counts", counts],
+                [sys.executable, f"{HERE}/run_suite.py", folder, "--counts", counts, *options],
                 stdout=subprocess.PIPE, check=False, text=True,
             )
             with open(counts, encoding="ascii") as file:
@@ -53,6 +53,31 @@ class SuiteRunner(unittest.TestCase):
                     (status, f"{passed} passed, {failed} failed", f"{passed} {failed}\n"),
                     self.run_folder(files),
                 )
+
+    def test_several_processes_count_together(self):
+        bad = "    def test_bad(self):\n        self.fail()\n"
+        files = {"test_a.py": HEAD + PASS, "test_b.py": HEAD + PASS + bad, "test_c.py": HEAD + PASS}
+        self.assertEqual((1, "3 passed, 1 failed", "3 1\n"), self.run_folder(files, "--jobs", "2"))
+
+    def test_a_process_that_ends_without_a_word_has_failed(self):
+        end = "    def test_end(self):\n        import os; os._exit(0)\n"
+        self.assertEqual((1, "0 passed, 2 failed", "0 2\n"), self.run_folder(
+            {"test_a.py": HEAD + end, "test_b.py": HEAD + end}, "--jobs", "2"))
+
+    def test_sigterm_ends_it_in_a_test(self):
+        wait = "    def test_wait(self):\n        print(1, flush=True); import time; time.sleep(60)\n"
+        for options in ((), ("--jobs", "2")):
+            with self.subTest(options), tempfile.TemporaryDirectory() as folder:
+                for name in ("test_a.py", "test_b.py", "test_c.py"):
+                    with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                        file.write(HEAD + wait)
+                process = subprocess.Popen(
+                    [sys.executable, f"{HERE}/run_suite.py", folder, *options],
+                    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                self.assertEqual("1", process.stdout.read(1))
+                process.terminate()
+                process.communicate(timeout=30)
+                self.assertNotEqual(0, process.returncode)
 
 
 class UnitRunner(unittest.TestCase):
