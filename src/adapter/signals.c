@@ -53,12 +53,13 @@ signals_install(void)
     handle(SIGTSTP, SIG_IGN);
     handle(SIGHUP, SIG_IGN);
     handle(SIGPIPE, SIG_IGN);
+    handle(SIGXFSZ, SIG_IGN); /* the log's file is as large as it may be */
 }
 
 void
 signals_restore(void)
 {
-    static const int NUMBERS[] = {SIGTERM, SIGINT, SIGTSTP, SIGHUP, SIGPIPE};
+    static const int NUMBERS[] = {SIGTERM, SIGINT, SIGTSTP, SIGHUP, SIGPIPE, SIGXFSZ};
 
     for (size_t i = 0; i < sizeof(NUMBERS) / sizeof(NUMBERS[0]); i++)
         handle(NUMBERS[i], SIG_DFL);

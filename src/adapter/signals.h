@@ -2,7 +2,7 @@
 /*
  * Signals: a container's end. SIGTERM and SIGINT ask the run to stop; a second
  * one ends the process at once. As PID 1 neither has a default action, so
- * both are handled from the start. SIGTSTP, SIGHUP and SIGPIPE do nothing.
+ * both are handled from the start. SIGTSTP, SIGHUP, SIGPIPE and SIGXFSZ do nothing.
  */
 #ifndef ADAPTER_SIGNALS_H
 #define ADAPTER_SIGNALS_H

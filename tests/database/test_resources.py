@@ -68,6 +68,19 @@ class Stdout(DatabaseCase):
             process = self.start({"1_a.up.sql": "CREATE TABLE a ();", "2_b.up.sql": "nope;"}, full)
             self.assertEqual(1, process.wait(timeout=60))
 
+    def test_a_file_that_may_not_grow(self):
+        place = os.path.join(self.folder(), "log")
+        with open(place, "wb") as log:
+            done = subprocess.run(
+                ["prlimit", "--fsize=100", binary(), *self.options(
+                    {"1_a.up.sql": "CREATE TABLE a ();"}), "up"],
+                env=self._environment(None), stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.PIPE, encoding="utf-8", timeout=60, check=False)
+        self.assertEqual(
+            (0, "pgstride: the log cannot be written: File too large; the run goes on\n"),
+            (done.returncode, done.stderr))
+        self.assertEqual("a", self.tables())
+
     def test_no_stdout_at_all(self):
         """The log must not go into the first socket that is opened in its place."""
         for closed, words, status in ((">&-", "up", 0), ("<&- >&- 2>&-", "up", 0),

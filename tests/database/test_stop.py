@@ -174,10 +174,10 @@ class Stop(DatabaseCase):
         self.assertLess(time.monotonic() - begun, 2)
         self.assertNotEqual(0, result.status)
 
-    def test_sigtstp_sighup_and_sigpipe_are_ignored(self):
+    def test_signals_that_mean_no_stop_are_ignored(self):
         process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(1);"})
         self.wait_for_statement("pg_sleep(1)")
-        for number in (signal.SIGTSTP, signal.SIGHUP, signal.SIGPIPE):
+        for number in (signal.SIGTSTP, signal.SIGHUP, signal.SIGPIPE, signal.SIGXFSZ):
             process.send_signal(number)
         self.assert_good(self.finish(process, timeout=20))
 
