@@ -62,7 +62,10 @@ write_files(const struct invocation *invocation, const struct authored *authored
     if (authored->up.losses.size_bytes > 0 && !invocation->config->is_destructive) {
         error_set(err, ERROR_PLAN, "the migration would lose data: %s",
             text_string(&authored->up.losses));
-        return error_hint(err, "If that is meant: --allow-destructive. Nothing was written.");
+        return error_hint(err,
+            "Nothing was written. If that is meant: --allow-destructive. If it was "
+            "renamed: a comment before the new name, \"-- pgstride: renamed-from "
+            "OLD_NAME\".");
     }
     const char *const texts[] = {text_string(&authored->down.sql), text_string(&authored->up.sql)};
     return new_pairs_name(invocation->config, invocation->arguments[0], 1, &pairs, err) &&

@@ -51,6 +51,11 @@ class WriteCase(DatabaseCase):
                 texts.append(file.read())
         return texts
 
+    @staticmethod
+    def statements(text):
+        """The lines that are not comments."""
+        return [line for line in text.split("\n") if line and not line.startswith("--")]
+
     def changed(self, before, after, *options):
         """The two texts that lead from one schema to the other and back."""
         self.written(before)
@@ -236,8 +241,145 @@ ALTER TABLE a
             before, after,
             "ERROR the migration would lose data: drop column a.gone, drop table b, "
             "change the type of column a.n\n",
-            "hint: If that is meant: --allow-destructive. Nothing was written.")
+            "hint: Nothing was written. If that is meant: --allow-destructive. If it was renamed: a"
+            " comment before the new name, \"-- pgstride: renamed-from OLD_NAME\".")
         self.written(after, "--allow-destructive")
+
+
+FIRMS = """CREATE TABLE firms (
+    id serial PRIMARY KEY,
+    num bigint GENERATED ALWAYS AS IDENTITY,
+    title text UNIQUE CHECK (title <> ''),
+    parent integer REFERENCES firms
+);
+CREATE INDEX firms_title_idx ON firms (lower(title));
+CREATE VIEW shown AS SELECT title FROM firms;
+"""
+RENAMED = """-- pgstride: renamed-from firms
+CREATE TABLE companies (
+    id serial PRIMARY KEY,
+    num bigint GENERATED ALWAYS AS IDENTITY,
+    -- pgstride: renamed-from title
+
+    -- of the register
+    name text UNIQUE CHECK (name <> '')
+    , parent_id integer REFERENCES companies -- pgstride: renamed-from "parent"
+);
+CREATE INDEX companies_name_idx ON companies (lower(name));
+CREATE VIEW shown AS SELECT name AS title FROM companies;
+"""
+
+
+class Renames(WriteCase):
+    def test_a_table_its_columns_and_what_is_named_after_them(self):
+        up, down = self.changed(FIRMS, RENAMED)
+        renames = [
+            ("TABLE firms", "", "companies"),
+            ("TABLE companies", "COLUMN title", "name"),
+            ("TABLE companies", "COLUMN parent", "parent_id"),
+            ("TABLE companies", "CONSTRAINT firms_parent_fkey", "companies_parent_id_fkey"),
+            ("TABLE companies", "CONSTRAINT firms_pkey", "companies_pkey"),
+            ("TABLE companies", "CONSTRAINT firms_title_check", "companies_name_check"),
+            ("TABLE companies", "CONSTRAINT firms_title_key", "companies_name_key"),
+            ("INDEX firms_title_idx", "", "companies_name_idx"),
+            ("SEQUENCE firms_id_seq", "", "companies_id_seq"),
+            ("SEQUENCE firms_num_seq", "", "companies_num_seq")]
+        self.assertEqual(
+            [" ".join(f"ALTER {what} RENAME {part} TO {to};".split())
+             for what, part, to in renames],
+            self.statements(up))
+        self.assertTrue(up.startswith("-- rename table firms to companies\n"
+                                      "ALTER TABLE firms RENAME TO companies;\n\n"
+                                      "-- rename column title of companies to name\n"), up)
+        self.assertTrue(down.startswith("-- rename sequence companies_num_seq to firms_num_seq\n"
+                                        "ALTER SEQUENCE companies_num_seq RENAME TO firms_num_seq;"
+                                        "\n"), down)
+        self.assertTrue(down.endswith("-- rename table companies to firms\n"
+                                      "ALTER TABLE companies RENAME TO firms;\n"), down)
+        self.assertEqual(len(renames), down.count("RENAME"))
+        result = self.write(RENAMED) # the hints were applied
+        self.assertEqual(0, result.status, result.stderr)
+        self.assertIn(" agree\n", result.stdout)
+
+    def test_a_rename_keeps_the_rows(self):
+        url = self.cluster.url(self.new_database())
+        name = url.rsplit("/", 1)[1].split("?")[0]
+        for schema, words in ((FIRMS, ["up"]), (RENAMED, ["up"])):
+            self.written(schema)
+            self.assert_good(self.run_pgstride("--database", url, "--path", self.migrations, *words))
+            if schema == FIRMS:
+                self.cluster.psql(name, "INSERT INTO firms (title) VALUES ('a')")
+        self.assertEqual("a", self.cluster.psql(name, "SELECT name FROM companies"))
+        self.assertEqual("2", self.cluster.psql(
+            name, "SELECT nextval(pg_get_serial_sequence('companies', 'id'))"))
+        self.assert_good(
+            self.run_pgstride("--database", url, "--path", self.migrations, "down", "1"))
+        self.assertEqual("a", self.cluster.psql(name, "SELECT title FROM firms"))
+
+    def test_with_other_changes_and_in_a_schema(self):
+        up, _ = self.changed(
+            'CREATE SCHEMA s; CREATE TABLE s."Old one" (a integer, b text);',
+            "CREATE SCHEMA s;\nCREATE TABLE s.t ( -- pgstride: renamed-from s.\"Old one\"\n"
+            '    "A" bigint, -- pgstride: renamed-from a\n    b text\n);\n')
+        self.assertEqual([
+            'ALTER TABLE s."Old one" RENAME TO t;', 'ALTER TABLE s.t RENAME COLUMN a TO "A";',
+            "ALTER TABLE s.t",
+            '    ALTER COLUMN "A" TYPE bigint;'], self.statements(up))
+
+    def test_what_is_no_comment_is_no_hint(self):
+        self.written("""CREATE FUNCTION f() RETURNS text LANGUAGE sql AS $$
+-- pgstride: renamed-from a
+SELECT '
+-- pgstride: renamed-from b
+'
+$$;
+CREATE TABLE t (a text DEFAULT '
+-- pgstride: renamed-from b
+');
+""")
+
+    def test_hints_that_do_not_fit(self):
+        before = "CREATE TABLE a (n integer, m integer); CREATE TABLE b (); CREATE SCHEMA s;"
+        hint = "-- pgstride: renamed-from"
+        for after, place, message in (
+                (f"{hint} nope\nCREATE TABLE c (n integer);", "1:1",
+                 "the folder's schema has no table nope"),
+                (f"CREATE TABLE a (\n    o integer {hint} nope\n);", "2:15",
+                 "the folder's schema has no column nope"),
+                (f"CREATE TABLE c (\n    o integer {hint} n\n);", "2:15",
+                 "the folder's schema has no column n"),
+                (f"{hint} a\nCREATE TABLE c ();\nCREATE TABLE a ();", "1:1",
+                 "schema.sql has a table a, too"),
+                (f"{hint} a\nCREATE TABLE b ();", "1:1",
+                 "the folder's schema has the new table and the old one, a"),
+                (f"CREATE SCHEMA s;\n{hint} a\nCREATE TABLE s.c ();", "2:1",
+                 "a table is renamed in its schema: a is in public, and s.c in s"),
+                (f"{hint} a b\nCREATE TABLE c ();", "1:1",
+                 "the hint's name is none: invalid name syntax"),
+                (f"{hint}\nCREATE TABLE c ();", "1:1", "the hint names nothing"),
+                (f"CREATE TABLE c ();\n{hint} a\n", "2:1",
+                 "the hint stands before no table and no column"),
+                (f"CREATE TABLE c (\n    n integer\n); {hint} a\n", "3:4",
+                 "the hint stands at no column's name"),
+                (f"CREATE TABLE c (\n    {hint} n\n    o integer, p integer\n);", "2:5",
+                 "the hint stands at a line of several columns"),
+                (f"CREATE TABLE c (\n    {hint} n\n    CHECK (true)\n);", "2:5",
+                 "table c has no column CHECK"),
+                (f"CREATE TABLE c ();\n{hint} n\nALTER TABLE c ADD COLUMN o integer;", "2:1",
+                 "the hint stands at a statement that creates no table")):
+            with self.subTest(after):
+                if not os.listdir(self.migrations):
+                    self.written(before)
+                result = self.write(after)
+                self.assertEqual((1, ""), (result.status, result.stdout))
+                self.assertEqual(2, len(os.listdir(self.migrations)))
+                log = result.stderr.replace(self.place + "/", "").split("\n")
+                self.assertEqual(f"ERROR schema.sql:{place}: {message}",
+                                 re.sub(r"^\S+ | \(\w{5}\)", "", log[0]))
+                line = after.split("\n")[int(place.split(":")[0]) - 1]
+                self.assertTrue(log[1].endswith(" | " + line), log)
+                column = int(place.split(":")[1])
+                self.assertEqual(column - 1, log[2].index("^") - log[1].index(" | ") - 3)
 
 
 class Refusals(WriteCase):
