@@ -87,11 +87,18 @@ typedef void pg_idle_handler(void *context, int64_t waited_ms);
 void pg_watch(struct pg *pg, int64_t every_ms, pg_idle_handler *on_idle, void *context);
 int pg_backend_pid(const struct pg *pg);
 
-/*
- * Give up a connection whose server says nothing for so long: ERROR_TIMEOUT. For one
- * that nothing depends on.
- */
+/* Give up a connection whose server says nothing for so long, as a lost one; 0: never. */
 void pg_limit(struct pg *pg, int64_t silence_ms);
+
+/* For how long a silent server is waited for: tcp_user_timeout, which the URL may set; 0: for ever.
+ */
+int64_t pg_patience_ms(const struct pg *pg);
+
+/* For a pg_idle_handler: for how long no byte came or went. */
+int64_t pg_quiet_ms(const struct pg *pg);
+
+/* For a pg_idle_handler: take the watched connection for lost. */
+void pg_give_up(struct pg *pg, const struct error *why);
 
 /*
  * Be of use only while `other` stands: when that connection is lost, a wait of this

@@ -20,8 +20,10 @@ struct pg {
     int64_t idle_every_ms;
     int64_t waiting_ms; /* monotonic: since when an answer is waited for; 0: it is not */
     int64_t idle_at_ms; /* monotonic: its next call */
+    int64_t quiet_ms;   /* monotonic: since when no byte came or went */
     int64_t silence_ms; /* the longest wait for a word of the server; 0: for ever */
     bool is_given_up;   /* it did not answer */
+    struct error why;   /* pg_give_up was called, for this reason */
     struct pg *other;   /* that must stand too; NULL: none */
     /* After a request to stop. */
     int64_t stop_until_ms;   /* monotonic: how long the server's answers are waited for; 0: none */

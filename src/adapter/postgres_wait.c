@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 #include <poll.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "adapter/clock.h"
 #include "adapter/postgres_internal.h"
@@ -99,18 +101,46 @@ pg_limit(struct pg *pg, int64_t silence_ms)
     pg->silence_ms = silence_ms;
 }
 
-/* A connection with a limit: is there patience left since `began_ms`? */
-static bool
-keep_limit(struct pg *pg, int64_t began_ms, int *timeout_ms, struct error *err)
+int64_t
+pg_patience_ms(const struct pg *pg)
 {
-    int64_t left_ms = began_ms + pg->silence_ms - clock_monotonic_ms();
+    PQconninfoOption *options = PQconninfo(pg->connection);
+    int64_t patience_ms = 0;
+
+    for (PQconninfoOption *option = options; option != NULL && option->keyword; option++) {
+        if (strcmp(option->keyword, "tcp_user_timeout") == 0 && option->val != NULL)
+            patience_ms = strtoll(option->val, NULL, 10);
+    }
+    PQconninfoFree(options);
+    return patience_ms;
+}
+
+int64_t
+pg_quiet_ms(const struct pg *pg)
+{
+    return clock_monotonic_ms() - pg->quiet_ms;
+}
+
+void
+pg_give_up(struct pg *pg, const struct error *why)
+{
+    pg->is_given_up = true;
+    pg->why = *why;
+}
+
+/* A connection with a limit: is there patience left? */
+static bool
+keep_limit(struct pg *pg, int *timeout_ms, struct error *err)
+{
+    int64_t left_ms = pg->silence_ms - pg_quiet_ms(pg);
 
     if (pg->silence_ms == 0)
         return true;
     pg->is_given_up = left_ms <= 0;
     if (pg->is_given_up)
-        return error_set(
-            err, ERROR_TIMEOUT, "the server did not answer within %" PRId64 " ms", pg->silence_ms);
+        return error_set(err, ERROR_CONNECTION, "the server did not answer within %" PRId64 "%s",
+            pg->silence_ms % 1000 == 0 ? pg->silence_ms / 1000 : pg->silence_ms,
+            pg->silence_ms % 1000 == 0 ? " s" : " ms");
     if (*timeout_ms < 0 || left_ms < *timeout_ms)
         *timeout_ms = (int)left_ms;
     return true;
@@ -139,8 +169,8 @@ bool
 pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
 {
     PGconn *other = pg->other != NULL ? pg->other->connection : NULL;
-    int64_t began_ms = clock_monotonic_ms();
 
+    pg->quiet_ms = clock_monotonic_ms(); /* and so until this returns */
     for (;;) {
         int unsent = PQflush(pg->connection);
         int timeout_ms = -1;
@@ -152,7 +182,11 @@ pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
             return false;
         if (!is_stopping)
             timeout_ms = keep_watch(pg);
-        if (!keep_limit(pg, began_ms, &timeout_ms, err))
+        if (pg->is_given_up) {
+            *err = pg->why;
+            return false;
+        }
+        if (!keep_limit(pg, &timeout_ms, err))
             return false;
         struct pollfd wait[] = {
             {.fd = PQsocket(pg->connection), .events = (short)(unsent ? POLLIN | POLLOUT : POLLIN)},

@@ -225,6 +225,9 @@ session_open(struct session *session, enum session_purpose purpose, struct error
             version / 10000, version >= 100000 ? version % 10000 : version / 100 % 100);
         return error_hint(err, "pgstride needs PostgreSQL 13 or newer.");
     }
-    return (session->is_greeted_ahead || session_greet(session, purpose, err)) &&
-           session_hear_greeting(session, purpose, err);
+    pg_limit(session->db, pg_patience_ms(session->db));
+    bool is_good = (session->is_greeted_ahead || session_greet(session, purpose, err)) &&
+                   session_hear_greeting(session, purpose, err);
+    pg_limit(session->db, 0);
+    return is_good;
 }

@@ -14,6 +14,7 @@ enum {
     LONG_MS = 2000,           /* what takes longer is looked at */
     ALERT_MS = 100,           /* the same, of a migration that lost a race */
     CONNECT_MS = 1000,        /* and so long may that take */
+    CONNECT_AGAIN_MS = 5000,  /* the same, when it took too long */
     SILENCE_MS = 1500,        /* and so long an answer */
     REOPEN_MS = 30 * 1000,    /* after a failure */
     OFTEN_MS = 500,           /* between two looks */
@@ -38,10 +39,12 @@ give_up(struct watcher *watcher, const struct error *why)
     AUTO_STRING char *text =
         memory_printf("what the statement waits for cannot be seen: %s", why->message);
     bool is_told = watcher->is_failure_told || why->kind == ERROR_STOPPED;
+    int64_t patience_ms = pg_patience_ms(watcher->watched_db);
 
     pg_close(watcher->db);
     watcher->db = NULL;
-    watcher->open_ms = clock_monotonic_ms() + REOPEN_MS;
+    watcher->open_ms = clock_monotonic_ms() +
+                       (patience_ms > 0 && patience_ms < REOPEN_MS ? patience_ms : REOPEN_MS);
     watcher->is_failure_told = true;
     if (!is_told)
         tell(watcher->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
@@ -66,8 +69,12 @@ open_connection(struct watcher *watcher, struct error *err)
 {
     if (watcher->db != NULL)
         return true;
-    if (!login_connect(watcher->config, METADATA_BRIEF, CONNECT_MS, &watcher->db, err))
+    if (!login_connect(watcher->config, METADATA_BRIEF,
+            watcher->silence.no_way_ms == 0 ? CONNECT_MS : CONNECT_AGAIN_MS, &watcher->db, err)) {
+        silence_no_way(&watcher->silence, watcher->watched_db, err);
         return false;
+    }
+    watcher->silence.no_way_ms = 0;
     pg_limit(watcher->db, SILENCE_MS);
     return watcher->is_pooled || make_settings(watcher, err);
 }
@@ -203,6 +210,10 @@ look(struct watcher *watcher, struct error *err)
     bool is_found = false;
 
     if (!look_for_statement(watcher, &watched, &is_found, err))
+        return false;
+    /* Behind a pooler the process is not known: it may be any. */
+    if (!watcher->is_pooled &&
+        !silence_look(&watcher->silence, watcher->db, watcher->watched_db, err))
         return false;
     if (!is_found)
         return true;

@@ -14,6 +14,7 @@
 #include "engine/blockers.h"
 #include "engine/config.h"
 #include "engine/event.h"
+#include "engine/silence.h"
 
 /* What runs on the watched connection, as the server tells: what was sent ahead is not heard of. */
 struct watched {
@@ -25,7 +26,7 @@ struct watched {
 struct watcher {
     const struct config *config;
     const struct listener *listener;
-    const struct pg *watched_db;
+    struct pg *watched_db;
     bool is_pooled; /* a pooler is in between: who works for us is to be found out */
     /* Find the migration whose statement `query` begins; false when none is under way. */
     bool (*look_up)(void *context, const char *query, struct watched *watched);
@@ -42,6 +43,7 @@ struct watcher {
     int64_t beat_ms;          /* monotonic: the next heartbeat */
     struct blockers blockers; /* that were seen last */
     int64_t blocked_ms;       /* monotonic: when that was */
+    struct silence silence;   /* of the watched connection */
 };
 
 void watcher_done(struct watcher *watcher);

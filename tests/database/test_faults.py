@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The way to the server breaks between any two messages: the next run finishes the job.
+"""The way to the server breaks, or falls silent, between any two messages: the next run finishes
+the job.
 
 In the suite as many boundaries as SUITE_S allows, in an order of chance; PGSTRIDE_FAULTS=all
 tries every one.
@@ -15,7 +16,8 @@ import time
 from database.case import DatabaseCase
 from support.proxy import FaultProxy
 
-SUITE_S = 35
+SUITE_S = 25
+PATIENCE_MS = 1000  # of TCP; ours is some of that
 
 # Each step leaves a trace of how often it ran.
 FILES = {
@@ -25,7 +27,8 @@ FILES = {
     "4_d.up.sql": "CREATE INDEX CONCURRENTLY IF NOT EXISTS b_n ON b (n);\n",
     "5_e.up.sql": "INSERT INTO trace VALUES (5);\n",
 }
-FAULTS = list(itertools.product(("cut", "reset"), (False, True)))
+CUTS = list(itertools.product(("cut", "reset"), (False, True)))
+STALLS = list(itertools.product(("stall", "half-open"), (False, True)))
 
 
 class EveryBoundary(DatabaseCase):
@@ -33,7 +36,7 @@ class EveryBoundary(DatabaseCase):
         server = self.cluster
         place = f"127.0.0.1:{port or server.port}"
         return (f"postgres://postgres:{server.password}@{place}/{self.dbname}"
-                f"?sslmode=disable&search_path={schema}")
+                f"?sslmode=disable&search_path={schema}&tcp_user_timeout={PATIENCE_MS}")
 
     def count_messages(self, folder):
         """How many each side says in a whole run."""
@@ -82,7 +85,7 @@ class EveryBoundary(DatabaseCase):
             with self.subTest(number):
                 self.assertIsNone(self.break_at(folder, "server", number, "cut", False))
 
-    def test_the_connection_breaks_behind_any_message(self):
+    def break_everywhere(self, faults, workers):
         folder = self.folder(FILES)
         seen = self.count_messages(folder)
         self.assertGreater(seen["client"], 100)
@@ -96,13 +99,19 @@ class EveryBoundary(DatabaseCase):
         def check(index):
             if time.monotonic() > until:
                 return None
-            return self.break_at(folder, *tasks[index], *FAULTS[index % len(FAULTS)]) or "right"
+            return self.break_at(folder, *tasks[index], *faults[index % len(faults)]) or "right"
 
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
             for index, result in enumerate(pool.map(check, range(len(tasks)))):
                 tried += result is not None
                 if result not in (None, "right"):
-                    wrong.append(f"{tasks[index]} {FAULTS[index % len(FAULTS)]}: {result}")
+                    wrong.append(f"{tasks[index]} {faults[index % len(faults)]}: {result}")
         print(f"{tried} of {len(tasks)} boundaries tried, seed {seed}")
         self.assertEqual([], wrong[:3], f"{len(wrong)} wrong")
         self.assertGreater(tried, 10)
+
+    def test_the_connection_breaks_behind_any_message(self):
+        self.break_everywhere(CUTS, 2)
+
+    def test_the_connection_stalls_behind_any_message(self):
+        self.break_everywhere(STALLS, 8)

@@ -10,9 +10,16 @@ import threading
 
 class LosingProxy:
     """Passes connections on to a port, and breaks one when the server's answer holds `word`
-    for the `number`-th time; 0: never. What comes later passes."""
+    for the `number`-th time; 0: never. What comes later passes.
 
-    def __init__(self, port, word=b"COMMIT\0", number=1, own_port=0):
+    fault     "cut"; "stall": both ends stay open, and nothing passes; "half-open": the client's does
+    is_final  nobody gets through afterwards
+    """
+
+    def __init__(self, port, word=b"COMMIT\0", number=1, own_port=0, fault="cut", is_final=False):
+        self.fault = fault
+        self.is_final = is_final
+        self.is_stopped = threading.Event()
         self.target = port
         self.word = word
         self.left = number
@@ -34,13 +41,23 @@ class LosingProxy:
                 if is_answer and self.left > 0:
                     self.left -= data.count(self.word)
                     if self.left <= 0:
+                        self._be_silent(source)
                         break
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
+    def _be_silent(self, server):
+        if self.is_final:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        if self.fault == "half-open":
+            server.close()
+        if self.fault != "cut":
+            self.is_stopped.wait()
+
     def stop(self):
+        self.is_stopped.set()
         self.listener.close()
 
 

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is in between holds the connection open and passes nothing on: TCP sees no fault."""
+
+from database.case import DatabaseCase
+from support.proxy import LosingProxy
+
+FILES = {
+    "1_a.up.sql": "CREATE TABLE trace (step int);\nINSERT INTO trace VALUES (1);\n",
+    "2_b.up.sql": "INSERT INTO trace VALUES (2);\n",
+}
+
+
+class Silence(DatabaseCase):
+    def url(self, port, patience_ms):
+        server = self.cluster
+        return (f"postgres://postgres:{server.password}@127.0.0.1:{port}/{self.dbname}"
+                f"?sslmode=disable&tcp_user_timeout={patience_ms}")
+
+    def run_through(self, word, fault, patience_ms, *options, is_final=False):
+        proxy = LosingProxy(self.cluster.port, word, fault=fault, is_final=is_final)
+        self.addCleanup(proxy.stop)
+        return self.up(FILES, *options, database=self.url(proxy.port, patience_ms))
+
+    def assert_applied_once(self):
+        self.assertEqual("1\n2", self.psql("SELECT step FROM trace ORDER BY step"))
+        self.assertEqual("2|f", self.version())
+
+    def assert_noticed(self, fault, words):
+        self.assert_log(self.run_through(b"COMMIT\0", fault, 4000), f"""
+            <time> INFO  2 of 2 migrations pending on <database> at 127.0.0.1: none -> 2
+            <time> WARN  connecting again: the server's process <pid>{words}
+            <time> INFO  1_a applied in <duration> (2 statements); current version is 1
+            <time> INFO  2_b applied in <duration> (1 statement); current version is 2
+            <time> INFO  succeeded! 2 migrations applied in <duration>; none -> 2
+        """, status=0)
+        self.assert_applied_once()
+
+    def test_each_waits_for_the_other(self):
+        self.assert_noticed("stall", " and we have waited for each other for <duration>: "
+                                     "what is in between passes nothing on")
+
+    def test_the_servers_process_is_gone(self):
+        self.assert_noticed("half-open", ", whose answer we waited for, is gone, and <duration> "
+                                         "long nothing said so: what is in between holds a dead "
+                                         "connection open")
+
+    def test_the_first_questions_are_not_answered(self):
+        self.assert_log(self.run_through(b"pg_is_in_recovery", "stall", 1000), """
+            <time> WARN  connecting again: the server did not answer within <duration>
+            <time> INFO  2 of 2 migrations pending on <database> at 127.0.0.1: none -> 2
+            <time> INFO  1_a applied in <duration> (2 statements); current version is 1
+            <time> INFO  2_b applied in <duration> (1 statement); current version is 2
+            <time> INFO  succeeded! 2 migrations applied in <duration>; none -> 2
+        """, status=0)
+        self.assert_applied_once()
+
+    def test_there_is_no_way_to_it_any_more(self):
+        result = self.run_through(b"COMMIT\0", "stall", 1000, "--wait-timeout", "0", is_final=True)
+        self.assert_log(result, """
+            <time> INFO  2 of 2 migrations pending on <database> at 127.0.0.1: none -> 2
+            <time> WARN  what the statement waits for cannot be seen: connection to server at "127.0.0.1", port <port> failed: Connection refused
+            <time> WARN  connecting again: the server has said nothing for <duration>, and no new connection can be made: connection to server at "127.0.0.1", port <port> failed: Connection refused
+            <time> ERROR 1_a: connection to server at "127.0.0.1", port <port> failed: Connection refused
+                               hint: Is the server running on that host and accepting TCP/IP connections?
+                               Its transaction either committed whole or left nothing; the next run finds out which.
+            <time> ERROR failed: 0 of 2 applied in <duration>; none -> none (wanted 2); a retry may help
+        """, status=1)
+        self.assert_good(self.up(FILES))
+        self.assert_applied_once()
