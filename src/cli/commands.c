@@ -78,7 +78,8 @@ static const struct command COMMANDS[] = {
         "databases of --dev-database, and writes the pair that makes the one of the other, once\n"
         "both directions are proven there. Nothing is written when they agree. --check: writes\n"
         "nothing, prints the difference, exit 1 when there is one. --exit-code: exit 1 when\n"
-        "something was written.",
+        "something was written. --online: several pairs, in steps that do not stall the\n"
+        "application.",
         command_write, NEED_FOLDER, OUTPUT_ANSWER},
     {"hash", "hash", "write atlas.sum, the folder's checksums",
         "Writes atlas.sum: with it in the folder, a file that was edited, added or removed "

@@ -109,6 +109,8 @@ static const struct option WRITE_OPTIONS[] = {
         NULL, "write also what loses data"},
     {"check", NULL, NULL, OPTION_SWITCH, FIELD(is_check), 0, 0, "false", NULL, NULL,
         "write nothing; exit 1 when there is a difference"},
+    {"online", "PGSTRIDE_ONLINE", NULL, OPTION_SWITCH, FIELD(is_online), 0, 0, "false", NULL, NULL,
+        "write several files, in steps that do not stall the application"},
 };
 
 static const struct option DOWN_OPTIONS[] = {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* write NAME: writes the pair that makes of the folder's schema the one that is wanted. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "adapter/files.h"
 #include "base/memory.h"
@@ -55,21 +56,33 @@ compare(
 }
 
 static bool
+check_losses(
+    const struct invocation *invocation, const struct authored *authored, struct error *err)
+{
+    if (authored->losses.size_bytes == 0 || invocation->config->is_destructive)
+        return true;
+    error_set(err, ERROR_PLAN, "the migration would lose data: %s", text_string(&authored->losses));
+    return error_hint(err, "Nothing was written. If that is meant: --allow-destructive. If it was "
+                           "renamed: a comment before the new name, \"-- pgstride: renamed-from "
+                           "OLD_NAME\".");
+}
+
+static bool
 write_files(const struct invocation *invocation, const struct authored *authored, struct error *err)
 {
     AUTO_NEW_PAIRS pairs = {0};
 
-    if (authored->up.losses.size_bytes > 0 && !invocation->config->is_destructive) {
-        error_set(err, ERROR_PLAN, "the migration would lose data: %s",
-            text_string(&authored->up.losses));
-        return error_hint(err,
-            "Nothing was written. If that is meant: --allow-destructive. If it was "
-            "renamed: a comment before the new name, \"-- pgstride: renamed-from "
-            "OLD_NAME\".");
+    if (!check_losses(invocation, authored, err) ||
+        !new_pairs_name(invocation->config, invocation->arguments[0], authored->count, &pairs, err))
+        return false;
+    const char **texts = memory_new(pairs.count * sizeof(*texts));
+    for (size_t i = 0; i < authored->count; i++) {
+        texts[2 * i] = text_string(&authored->files[i].down);
+        texts[2 * i + 1] = text_string(&authored->files[i].up);
     }
-    const char *const texts[] = {text_string(&authored->down.sql), text_string(&authored->up.sql)};
-    return new_pairs_name(invocation->config, invocation->arguments[0], 1, &pairs, err) &&
-           new_pairs_write(&pairs, texts, err);
+    bool is_written = new_pairs_write(&pairs, texts, err);
+    free(texts);
+    return is_written;
 }
 
 bool
@@ -81,13 +94,13 @@ command_write(const struct invocation *invocation, struct error *err)
 
     if (!check_usage(invocation, err) || !compare(invocation, folder, &authored, err))
         return false;
-    if (authored.up.statements == 0) {
+    if (authored.count == 0) {
         printf("%s and %s agree\n", config->schema_file, folder);
         return true;
     }
-    if (config->is_check)
-        fputs(text_string(&authored.up.sql), stdout);
-    else if (!write_files(invocation, &authored, err))
+    for (size_t i = 0; config->is_check && i < authored.count; i++)
+        printf("%s%s", i > 0 ? "\n" : "", text_string(&authored.files[i].up));
+    if (!config->is_check && !write_files(invocation, &authored, err))
         return false;
     return !config->is_check && !config->is_exit_code;
 }

@@ -1,21 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/author.h"
 
+#include <stdlib.h>
+
 #include "base/memory.h"
+#include "engine/author_internal.h"
 #include "engine/renames.h"
 
 void
 authored_done(struct authored *authored)
 {
-    difference_done(&authored->up);
-    difference_done(&authored->down);
+    for (size_t i = 0; i < authored->count; i++) {
+        text_done(&authored->files[i].up);
+        text_done(&authored->files[i].down);
+    }
+    free(authored->files);
+    text_done(&authored->losses);
+    *authored = (struct authored){0};
 }
 
 static bool
-fail_proof(struct error *err)
+fail_proof(const struct bench *bench, struct error *err)
 {
+    if (bench->config.is_online)
+        return error_hint(err, "Nothing was written. This change does not go in such steps: leave "
+                               "--online out, or write it by hand: pgstride create.");
     return error_hint(err, "That is a defect of pgstride; nothing was written. Write this "
                            "migration by hand: pgstride create.");
+}
+
+bool
+author_check(const struct bench *bench,
+    const char *direction,
+    const struct model *got,
+    const struct model *wanted,
+    struct error *err)
+{
+    AUTO_TEXT names = TEXT_INIT;
+
+    difference_name(got, wanted, &names);
+    if (names.size_bytes == 0)
+        return true;
+    error_set(err, ERROR_PLAN, "the migration that was made (%s) does not give the schema: %s",
+        direction, text_string(&names));
+    return fail_proof(bench, err);
+}
+
+bool
+author_run(struct bench *bench,
+    const char *direction,
+    const struct text *sql,
+    bool is_alone,
+    struct model **got,
+    struct error *err)
+{
+    struct pg *db = bench->session.db;
+
+    if (!session_reset(&bench->session, err) ||
+        (!is_alone && !pg_command(db, "BEGIN", 0, NULL, err)))
+        return false;
+    if (!bench_run_text(bench, direction, text_string(sql), sql->size_bytes, err)) {
+        error_prefix(err, "the migration that was made does not run");
+        if (error_is_sqlstate(err, "42846") || error_is_sqlstate(err, "42804"))
+            return error_hint(err, "Nothing was written. No cast leads from the one type to the "
+                                   "other: write this migration by hand: pgstride create.");
+        return fail_proof(bench, err);
+    }
+    return (is_alone || pg_command(db, "COMMIT", 0, NULL, err)) && bench_load(bench, got, err);
 }
 
 /* Run one direction as a migration is run, and look whether it gives what it should. */
@@ -27,26 +78,9 @@ prove(struct bench *bench,
     struct error *err)
 {
     AUTO_MODEL struct model *got = NULL;
-    AUTO_TEXT names = TEXT_INIT;
 
-    if (!session_reset(&bench->session, err) ||
-        !pg_command(bench->session.db, "BEGIN", 0, NULL, err))
-        return false;
-    if (!bench_run_text(bench, direction, text_string(sql), sql->size_bytes, err)) {
-        error_prefix(err, "the migration that was made does not run");
-        if (error_is_sqlstate(err, "42846") || error_is_sqlstate(err, "42804"))
-            return error_hint(err, "Nothing was written. No cast leads from the one type to the "
-                                   "other: write this migration by hand: pgstride create.");
-        return fail_proof(err);
-    }
-    if (!pg_command(bench->session.db, "COMMIT", 0, NULL, err) || !bench_load(bench, &got, err))
-        return false;
-    difference_name(got, wanted, &names);
-    if (names.size_bytes == 0)
-        return true;
-    error_set(err, ERROR_PLAN, "the migration that was made (%s) does not give the schema: %s",
-        direction, text_string(&names));
-    return fail_proof(err);
+    return author_run(bench, direction, sql, false, &got, err) &&
+           author_check(bench, direction, got, wanted, err);
 }
 
 /* A model is silent about them, so that they have no place in the proof. */
@@ -95,24 +129,50 @@ join(struct text *first, const struct text *second)
     text_puts(first, text_string(second));
 }
 
-/* The renames come first on the way up, and last on the way down. */
-static void
-add_renames(const struct renames *renames, struct authored *authored)
+static bool
+find_differences(const struct model *old,
+    const struct model *new,
+    struct difference *up,
+    struct difference *down,
+    struct error *err)
 {
-    AUTO_TEXT up = TEXT_INIT;
+    return (difference_find(old, new, up, err) && difference_find(new, old, down, err)) ||
+           error_hint(err, "Write this migration by hand: pgstride create.");
+}
 
-    text_puts(&up, text_string(&renames->up));
-    join(&up, &authored->up.sql);
-    text_done(&authored->up.sql);
-    authored->up.sql = up;
-    up = TEXT_INIT;
-    join(&authored->down.sql, &renames->down);
-    authored->up.statements += renames->count;
-    authored->down.statements += renames->count;
+/*
+ * One pair. What is renamed comes first on the way up, and last on the way down; `renamed`
+ * is the folder's schema with those names.
+ */
+static bool
+write_pair(struct bench *folder,
+    const struct renames *renames,
+    const struct model *old,
+    const struct model *renamed,
+    const struct model *new,
+    struct authored *authored,
+    struct error *err)
+{
+    AUTO_DIFFERENCE up = {0};
+    AUTO_DIFFERENCE down = {0};
+
+    if (!find_differences(renamed, new, &up, &down, err))
+        return false;
+    text_puts(&authored->losses, text_string(&up.losses));
+    if (up.statements + renames->count == 0)
+        return true;
+    struct authored_file *file = ARRAY_ADD(authored->files, authored->count, authored->capacity);
+    text_puts(&file->up, text_string(&renames->up));
+    join(&file->up, &up.sql);
+    text_puts(&file->down, text_string(&down.sql));
+    join(&file->down, &renames->down);
+    if (renames->count > 0 && !prove(folder, "down", &renames->down, old, err))
+        return false;
+    return prove(folder, "up", &file->up, new, err) && prove(folder, "down", &file->down, old, err);
 }
 
 static bool
-find_differences(struct bench *folder,
+write_files(struct bench *folder,
     struct bench *wanted,
     const struct schema_file *file,
     const struct model *old,
@@ -125,16 +185,17 @@ find_differences(struct bench *folder,
 
     if (!renames_make(file, folder->session.db, wanted->session.db, &renames, err))
         return false;
+    if (folder->config.is_online && renames.count > 0) {
+        error_set(err, ERROR_PLAN, "--online renames nothing: %s asks for it", file->path);
+        return error_hint(err, "The application that runs would miss the old name. Add the new "
+                               "one beside it, and drop the old one in a later release; or leave "
+                               "--online out.");
+    }
+    if (folder->config.is_online)
+        return author_write_online(folder, old, new, authored, err);
     if (renames.count > 0 && !bench_load(folder, &renamed, err))
         return false;
-    const struct model *from = renamed != NULL ? renamed : old;
-    if (!difference_find(from, new, &authored->up, err) ||
-        !difference_find(new, from, &authored->down, err))
-        return error_hint(err, "Write this migration by hand: pgstride create.");
-    if (renames.count == 0)
-        return true;
-    add_renames(&renames, authored);
-    return prove(folder, "down", &renames.down, old, err);
+    return write_pair(folder, &renames, old, renamed != NULL ? renamed : old, new, authored, err);
 }
 
 static bool
@@ -160,9 +221,7 @@ write_on(struct session *server,
         return error_prefix(err, "%s", schema_path);
     if (!warn_uncompared(server, &wanted, schema_path, err))
         return false;
-    return find_differences(&folder, &wanted, &file, old, new, authored, err) &&
-           prove(&folder, "up", &authored->up.sql, new, err) &&
-           prove(&folder, "down", &authored->down.sql, old, err);
+    return write_files(&folder, &wanted, &file, old, new, authored, err);
 }
 
 bool

@@ -10,9 +10,16 @@
 #include "engine/identity.h"
 #include "schema/difference.h"
 
+struct authored_file {
+    struct text up;
+    struct text down;
+};
+
 struct authored {
-    struct difference up; /* no statement: the folder and the schema agree */
-    struct difference down;
+    struct authored_file *files; /* none: the folder and the schema agree */
+    size_t count;
+    size_t capacity;
+    struct text losses; /* what loses data: "drop table a, …" */
 };
 
 void authored_done(struct authored *authored);
@@ -21,7 +28,8 @@ void authored_done(struct authored *authored);
 /*
  * Apply the folder of `config` to one empty database and the file `schema_path` to
  * another, on the server of `config`, and find the difference both ways. Both are run:
- * up must give the schema, and down what was there before, object by object.
+ * up must give the schema, and down what was there before, object by object. With
+ * --online that is spread over several files, and so is the proof.
  *
  * Errors   ERROR_INPUT, ERROR_DATABASE: a file that cannot be run, with its place;
  *          ERROR_PLAN: what cannot be compared, changed or proven.

@@ -63,6 +63,7 @@ struct config {
     char *dev_database;      /* and the server that it is tried on */
     bool is_destructive;     /* it may lose data */
     bool is_check;           /* it writes nothing */
+    bool is_online;          /* in steps that hold no lock for long */
     bool is_without_effects; /* what the run changed in the schema is not looked at */
     bool is_verbose;
     bool is_help;

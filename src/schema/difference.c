@@ -19,8 +19,22 @@ struct comparison {
 void
 difference_done(struct difference *difference)
 {
+    for (size_t i = 0; i < difference->statements; i++)
+        free(difference->list[i].sql);
+    free(difference->list);
     text_done(&difference->sql);
     text_done(&difference->losses);
+}
+
+void
+difference_write(
+    struct text *text, const char *verb, const struct model_object *object, const char *sql)
+{
+    text_printf(text, "%s-- %s \"%s\" %s", text->size_bytes > 0 ? "\n" : "", verb, object->shown,
+        model_kind_name(object->kind));
+    if (*object->table != '\0')
+        text_printf(text, " of %s", object->table);
+    text_printf(text, "\n%s;\n", sql);
 }
 
 static void
@@ -29,15 +43,11 @@ add_statement(struct comparison *comparison,
     const struct model_object *object,
     const char *sql)
 {
-    struct text *text = &comparison->difference->sql;
-    const char *kind = model_kind_name(object->kind);
+    struct difference *difference = comparison->difference;
 
-    if (comparison->difference->statements++ > 0)
-        text_puts(text, "\n");
-    text_printf(text, "-- %s \"%s\" %s", verb, object->shown, kind);
-    if (*object->table != '\0')
-        text_printf(text, " of %s", object->table);
-    text_printf(text, "\n%s;\n", sql);
+    difference_write(&difference->sql, verb, object, sql);
+    *ARRAY_ADD(difference->list, difference->statements, difference->capacity) =
+        (struct difference_statement){.verb = verb, .object = object, .sql = memory_string(sql)};
 }
 
 static void
@@ -239,6 +249,30 @@ create_table(struct comparison *comparison, const struct model_object *table)
 }
 
 static void
+set_not_null(struct comparison *comparison, const struct model_object *column)
+{
+    AUTO_STRING char *sql = memory_printf("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL",
+        column->table, column->name + strlen(column->table) + 1);
+
+    add_statement(comparison, DIFFERENCE_SET_NOT_NULL, column, sql);
+}
+
+/* Into a table that is there. With a default it is filled at once, and may be NOT NULL. */
+static void
+add_column(struct comparison *comparison, const struct model_object *column)
+{
+    bool is_apart = comparison->difference->is_split && column->is_not_null &&
+                    *column->default_value == '\0' && strstr(column->create, " GENERATED ") == NULL;
+    size_t size = strlen(column->create) - (is_apart ? strlen(" NOT NULL") : 0);
+    AUTO_STRING char *sql =
+        memory_printf("ALTER TABLE %s ADD COLUMN %.*s", column->table, (int)size, column->create);
+
+    add_statement(comparison, "add", column, sql);
+    if (is_apart)
+        set_not_null(comparison, column);
+}
+
+static void
 create(struct comparison *comparison, const struct model_object *new)
 {
     const struct model_object *table =
@@ -249,9 +283,7 @@ create(struct comparison *comparison, const struct model_object *new)
     } else if (new->kind != MODEL_COLUMN) {
         add_statement(comparison, "create", new, new->create);
     } else if (table != NULL) { /* else it is in its table's statement */
-        AUTO_STRING char *sql =
-            memory_printf("ALTER TABLE %s ADD COLUMN %s", new->table, new->create);
-        add_statement(comparison, "add", new, sql);
+        add_column(comparison, new);
     }
 }
 
@@ -308,11 +340,15 @@ alter_column(
     }
     if (*new->default_value != '\0' && (is_retype || is_other_default))
         text_printf(&sql, "\n    ALTER COLUMN %s SET DEFAULT %s,", column, new->default_value);
-    if (old->is_not_null != new->is_not_null)
+    bool is_set_apart = comparison->difference->is_split && new->is_not_null;
+    if (old->is_not_null != new->is_not_null && !is_set_apart)
         text_printf(
             &sql, "\n    ALTER COLUMN %s %s NOT NULL,", column, new->is_not_null ? "SET" : "DROP");
     AUTO_STRING char *whole = memory_copy(text_string(&sql), sql.size_bytes - 1);
-    add_statement(comparison, "alter", new, whole);
+    if (text_string(&sql)[sql.size_bytes - 1] == ',')
+        add_statement(comparison, "alter", new, whole);
+    if (old->is_not_null != new->is_not_null && is_set_apart)
+        set_not_null(comparison, new);
 }
 
 /* ALTER SEQUENCE takes what CREATE SEQUENCE does. */

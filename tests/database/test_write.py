@@ -382,6 +382,131 @@ CREATE TABLE t (a text DEFAULT '
                 self.assertEqual(column - 1, log[2].index("^") - log[1].index(" | ") - 3)
 
 
+BUSY = """CREATE TABLE owners (id bigint PRIMARY KEY);
+CREATE TABLE busy (id bigint NOT NULL, owner bigint, name text, code text, gone text);
+CREATE INDEX busy_gone ON busy (gone);
+CREATE INDEX busy_name ON busy (name);
+ALTER TABLE busy ADD CONSTRAINT busy_u UNIQUE (id);
+"""
+BUSY_AFTER = """CREATE TABLE owners (id bigint PRIMARY KEY);
+CREATE TABLE busy (id bigint CONSTRAINT busy_pkey PRIMARY KEY, owner bigint NOT NULL
+    REFERENCES owners, name text, code text CONSTRAINT busy_code_check CHECK (code <> ''),
+    at timestamptz NOT NULL, note text NOT NULL DEFAULT '');
+CREATE INDEX busy_owner ON busy (owner);
+CREATE INDEX busy_name ON busy (lower(name));
+ALTER TABLE busy ADD CONSTRAINT busy_u UNIQUE (id, owner) DEFERRABLE;
+CREATE TABLE fresh (id bigint PRIMARY KEY, busy bigint REFERENCES busy, n integer UNIQUE);
+CREATE INDEX fresh_n ON fresh (n);
+"""
+
+
+class Online(WriteCase):
+    def online(self, before, after, *options):
+        """Write it: the paths of the up files, in their order."""
+        self.written(before)
+        result = self.write(after, "step", "--online", *options)
+        self.assert_good(result)
+        return [path for path in result.stdout.split("\n") if path.endswith(".up.sql")]
+
+    def texts(self, paths):
+        texts = []
+        for path in paths:
+            with open(path, encoding="utf-8") as file:
+                texts.append(self.statements(file.read()))
+        return texts
+
+    def test_each_step_is_a_file(self):
+        ups = self.online(BUSY, BUSY_AFTER, "--allow-destructive")
+        self.assertEqual([f"{number:06}_step_{number - 1}.up.sql"
+                          for number in range(2, len(ups) + 2)], [os.path.basename(p) for p in ups])
+        self.assertEqual([
+            ["DROP INDEX CONCURRENTLY busy_gone;"],
+            ["CREATE TABLE fresh (", "    id bigint NOT NULL,", "    busy bigint,",
+             "    n integer", ");",
+             "ALTER TABLE busy ADD CONSTRAINT pgstride_not_null_owner CHECK (owner IS NOT NULL)"
+             " NOT VALID;"],
+            ["ALTER TABLE busy VALIDATE CONSTRAINT pgstride_not_null_owner;"],
+            ["ALTER TABLE busy ALTER COLUMN owner SET NOT NULL;",
+             "ALTER TABLE busy DROP CONSTRAINT pgstride_not_null_owner;",
+             "ALTER TABLE busy ADD COLUMN at timestamp with time zone;",
+             "ALTER TABLE busy ADD CONSTRAINT pgstride_not_null_at CHECK (at IS NOT NULL)"
+             " NOT VALID;"],
+            ["ALTER TABLE busy VALIDATE CONSTRAINT pgstride_not_null_at;"],
+            ["ALTER TABLE busy ALTER COLUMN at SET NOT NULL;",
+             "ALTER TABLE busy DROP CONSTRAINT pgstride_not_null_at;",
+             "ALTER TABLE busy ADD COLUMN note text DEFAULT ''::text NOT NULL;",
+             "ALTER TABLE busy ADD CONSTRAINT busy_code_check CHECK ((code <> ''::text))"
+             " NOT VALID;"],
+            ["CREATE UNIQUE INDEX CONCURRENTLY busy_pkey ON busy (id);"],
+            ["ALTER TABLE busy ADD CONSTRAINT busy_pkey PRIMARY KEY USING INDEX busy_pkey;",
+             "ALTER TABLE busy ADD CONSTRAINT busy_owner_fkey FOREIGN KEY (owner)"
+             " REFERENCES owners(id) NOT VALID;"],
+            ["CREATE UNIQUE INDEX CONCURRENTLY pgstride_new_busy_u ON busy (id, owner);"],
+            ["ALTER TABLE busy", "    DROP CONSTRAINT busy_u,",
+             "    ADD CONSTRAINT busy_u UNIQUE USING INDEX pgstride_new_busy_u DEFERRABLE;",
+             "ALTER TABLE fresh ADD CONSTRAINT fresh_pkey PRIMARY KEY (id);",
+             "ALTER TABLE fresh ADD CONSTRAINT fresh_n_key UNIQUE (n);",
+             "ALTER TABLE fresh ADD CONSTRAINT fresh_busy_fkey FOREIGN KEY (busy)"
+             " REFERENCES busy(id);"],
+            ["CREATE INDEX CONCURRENTLY busy_owner ON busy USING btree (owner);"],
+            ["CREATE INDEX CONCURRENTLY pgstride_new_busy_name ON busy USING btree (lower(name));"],
+            ["DROP INDEX CONCURRENTLY busy_name;"],
+            ["ALTER INDEX pgstride_new_busy_name RENAME TO busy_name;"],
+            ["CREATE INDEX fresh_n ON fresh USING btree (n);"],
+            ["ALTER TABLE busy VALIDATE CONSTRAINT busy_code_check;"],
+            ["ALTER TABLE busy VALIDATE CONSTRAINT busy_owner_fkey;"],
+            ["ALTER TABLE busy DROP COLUMN gone;"],
+        ], self.texts(ups))
+        downs = self.texts([path.replace(".up.", ".down.") for path in ups])
+        self.assertEqual(["DROP INDEX CONCURRENTLY busy_pkey;"], downs[6])
+        self.assertEqual(["CREATE INDEX CONCURRENTLY busy_gone ON busy USING btree (gone);"],
+                         downs[0])
+        self.assertEqual(["ALTER INDEX busy_name RENAME TO pgstride_new_busy_name;"], downs[13])
+        self.assertEqual(["ALTER TABLE busy DROP CONSTRAINT busy_code_check;",
+                          "ALTER TABLE busy ADD CONSTRAINT busy_code_check CHECK ((code <> ''::text))"
+                          " NOT VALID;"], downs[15])
+
+    def test_rehearse_finds_nothing_to_object_to(self):
+        after = BUSY_AFTER.replace(" DEFAULT '');", " DEFAULT '', gone text);")
+        after = after.replace(" REFERENCES busy", "") + "CREATE INDEX busy_gone ON busy (gone);\n"
+        self.written(BUSY)
+        name = self.new_database()
+        options = ["--database", self.cluster.url(name), "--path", self.migrations]
+        self.assert_good(self.run_pgstride(*options, "up"))
+        self.cluster.psql(name, "INSERT INTO owners SELECT n FROM generate_series(1, 10000) AS n;"
+                                "INSERT INTO busy SELECT n, n, 'n', 'c' FROM"
+                                " generate_series(1, 10000) AS n; ANALYZE")
+        rehearse = [*options, "rehearse", "--fail-on", "blocks-writes"]
+        plain = self.write(after)
+        self.assert_good(plain)
+        self.assertEqual(1, self.run_pgstride(*rehearse).status)
+        for path in plain.stdout.split():
+            os.remove(path)
+        ups = self.write(after, "step", "--online").stdout.count(".up.sql")
+        result = self.run_pgstride(*rehearse)
+        self.assertEqual(0, result.status, result.stdout + result.stderr)
+        self.assert_good(self.run_pgstride(*options, "up", "3"))
+        self.cluster.psql(name, "UPDATE busy SET at = now()") # what the application would fill
+        self.assert_good(self.run_pgstride(*options, "up"))
+        self.assert_good(self.run_pgstride(*options, "down", str(ups)))
+        self.assertEqual("10000", self.cluster.psql(name, "SELECT count(*) FROM busy"))
+
+    def test_what_is_refused(self):
+        self.written(BUSY)
+        for after, message in (
+                (BUSY.replace("code text", "code bytea"),
+                 "--online cannot write this: it would rewrite busy\n"),
+                ("-- pgstride: renamed-from owners\n" + BUSY.replace("owners", "people"),
+                 f"--online renames nothing: {self.place}/schema.sql asks for it\n"),
+                (BUSY.replace(", gone text", "").replace("CREATE INDEX busy_gone ON busy (gone);", ""),
+                 "the migration would lose data: drop column busy.gone\n")):
+            result = self.write(after, "step", "--online")
+            self.assertEqual((1, ""), (result.status, result.stdout))
+            self.assertIn(f"ERROR {message}", result.stderr)
+            self.assertIn("hint: ", result.stderr)
+        self.assertEqual(2, len(os.listdir(self.migrations)))
+
+
 class Refusals(WriteCase):
     def test_what_cannot_be_compared_is_named(self):
         for sql, name in (
