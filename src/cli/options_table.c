@@ -111,6 +111,8 @@ static const struct option WRITE_OPTIONS[] = {
         "write nothing; exit 1 when there is a difference"},
     {"online", "PGSTRIDE_ONLINE", NULL, OPTION_SWITCH, FIELD(is_online), 0, 0, "false", NULL, NULL,
         "write several files, in steps that do not stall the application"},
+    {"with-grants", NULL, NULL, OPTION_SWITCH, FIELD(is_with_grants), 0, 0, "false", NULL, NULL,
+        "compare owners and privileges too"},
 };
 
 static const struct option DOWN_OPTIONS[] = {

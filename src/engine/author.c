@@ -83,40 +83,40 @@ prove(struct bench *bench,
            author_check(bench, direction, got, wanted, err);
 }
 
-/* A model is silent about them, so that they have no place in the proof. */
-#define SQL_UNCOMPARED                                                                             \
-    "SELECT concat_ws(' and ',\n"                                                                  \
-    "    (SELECT 'comments'\n"                                                                     \
-    "      WHERE EXISTS (\n"                                                                       \
-    "            SELECT FROM pg_description AS d\n"                                                \
-    "             WHERE objoid >= 16384 AND NOT EXISTS (\n"                                        \
-    "                   SELECT FROM pg_depend AS e\n"                                              \
-    "                    WHERE e.classid = d.classoid AND e.objid = d.objoid\n"                    \
-    "                      AND e.deptype = 'e')\n"                                                 \
-    "               AND classoid <> 'pg_extension'::regclass)),\n"                                 \
-    "    (SELECT 'privileges'\n"                                                                   \
-    "      WHERE EXISTS (SELECT FROM pg_class WHERE relacl IS NOT NULL AND oid >= 16384)\n"        \
-    "         OR EXISTS (SELECT FROM pg_proc WHERE proacl IS NOT NULL AND oid >= 16384)\n"         \
-    "         OR EXISTS (SELECT FROM pg_type WHERE typacl IS NOT NULL AND oid >= 16384)\n"         \
-    "         OR EXISTS (SELECT FROM pg_namespace WHERE nspacl IS NOT NULL AND oid >= 16384)\n"    \
-    "         OR EXISTS (SELECT FROM pg_attribute WHERE attacl IS NOT NULL\n"                      \
-    "                       AND attrelid >= 16384)))"
+/* Privileges that somebody was given, or that were taken from somebody. */
+#define SQL_HAS_GRANTS                                                                             \
+    "SELECT EXISTS (SELECT FROM pg_class WHERE relacl IS NOT NULL AND oid >= 16384)\n"             \
+    "    OR EXISTS (SELECT FROM pg_proc WHERE proacl IS NOT NULL AND oid >= 16384)\n"              \
+    "    OR EXISTS (SELECT FROM pg_type WHERE typacl IS NOT NULL AND oid >= 16384)\n"              \
+    "    OR EXISTS (SELECT FROM pg_namespace WHERE nspacl IS NOT NULL AND oid >= 16384)\n"         \
+    "    OR EXISTS (SELECT FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid >= 16384)"
 
+static void
+warn(const struct session *server, const char *path, const char *what)
+{
+    AUTO_STRING char *text = memory_printf("%s holds %s", path, what);
+
+    tell(server->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
+}
+
+/* A model is silent about it, so that it has no place in the proof. */
 static bool
-warn_uncompared(const struct session *server,
-    const struct bench *wanted,
-    const char *schema_path,
-    struct error *err)
+warn_uncompared(
+    const struct session *server, const struct bench *bench, const char *path, struct error *err)
 {
     AUTO_ROWS struct pg_rows *rows = NULL;
+    AUTO_TEXT names = TEXT_INIT;
 
-    if (!pg_query(wanted->session.db, SQL_UNCOMPARED, 0, NULL, &rows, err))
+    if (!model_strangers(bench->session.db, &names, err) ||
+        !pg_query(bench->session.db, SQL_HAS_GRANTS, 0, NULL, &rows, err))
         return false;
-    if (*pg_rows_text(rows, 0, 0) == '\0')
-        return true;
-    AUTO_STRING char *text =
-        memory_printf("%s holds %s, which are not compared", schema_path, pg_rows_text(rows, 0, 0));
-    tell(server->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
+    if (names.size_bytes > 0) {
+        AUTO_STRING char *what =
+            memory_printf("what is not compared, write that by hand: %s", text_string(&names));
+        warn(server, path, what);
+    }
+    if (pg_rows_boolean(rows, 0, 0) && !bench->config.is_with_grants)
+        warn(server, path, "privileges, which are not compared without --with-grants");
     return true;
 }
 
@@ -127,17 +127,6 @@ join(struct text *first, const struct text *second)
     if (first->size_bytes > 0 && second->size_bytes > 0)
         text_puts(first, "\n");
     text_puts(first, text_string(second));
-}
-
-static bool
-find_differences(const struct model *old,
-    const struct model *new,
-    struct difference *up,
-    struct difference *down,
-    struct error *err)
-{
-    return (difference_find(old, new, up, err) && difference_find(new, old, down, err)) ||
-           error_hint(err, "Write this migration by hand: pgstride create.");
 }
 
 /*
@@ -156,8 +145,8 @@ write_pair(struct bench *folder,
     AUTO_DIFFERENCE up = {0};
     AUTO_DIFFERENCE down = {0};
 
-    if (!find_differences(renamed, new, &up, &down, err))
-        return false;
+    difference_find(renamed, new, &up);
+    difference_find(new, renamed, &down);
     text_puts(&authored->losses, text_string(&up.losses));
     if (up.statements + renames->count == 0)
         return true;
@@ -219,7 +208,8 @@ write_on(struct session *server,
         return error_prefix(err, "the folder's schema");
     if (!bench_load(&wanted, &new, err))
         return error_prefix(err, "%s", schema_path);
-    if (!warn_uncompared(server, &wanted, schema_path, err))
+    if (!warn_uncompared(server, &folder, server->config->path, err) ||
+        !warn_uncompared(server, &wanted, schema_path, err))
         return false;
     return write_files(&folder, &wanted, &file, old, new, authored, err);
 }

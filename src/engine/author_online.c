@@ -62,13 +62,12 @@ run_up(struct bench *folder,
         "to it, in migrations by hand; or leave --online out.");
 }
 
-static bool
+static void
 write_file(const struct online_file *planned,
     const struct model *before,
     const struct model *after,
     struct authored *authored,
-    bool *is_down_alone,
-    struct error *err)
+    bool *is_down_alone)
 {
     AUTO_DIFFERENCE back = {0};
     struct authored_file *file = ARRAY_ADD(authored->files, authored->count, authored->capacity);
@@ -76,12 +75,10 @@ write_file(const struct online_file *planned,
     text_puts(&file->up, text_string(&planned->up));
     if (planned->down.size_bytes > 0) {
         text_puts(&file->down, text_string(&planned->down));
-        return true;
+        return;
     }
-    if (!difference_find(after, before, &back, err))
-        return false;
+    difference_find(after, before, &back);
     *is_down_alone = online_write_down(after, before, &back, &file->down);
-    return true;
 }
 
 static bool
@@ -96,10 +93,9 @@ walk(struct bench *folder,
     const struct model *before = old;
 
     for (size_t i = 0; i < plan->count; i++) {
-        if (!run_up(folder, &plan->files[i], &way->states[i], err) ||
-            !write_file(
-                &plan->files[i], before, way->states[i], authored, &way->is_down_alone[i], err))
+        if (!run_up(folder, &plan->files[i], &way->states[i], err))
             return false;
+        write_file(&plan->files[i], before, way->states[i], authored, &way->is_down_alone[i]);
         before = way->states[i];
     }
     if (!author_check(folder, "up", before, new, err))
@@ -124,8 +120,7 @@ author_write_online(struct bench *folder,
     AUTO_DIFFERENCE difference = {.is_split = true};
     AUTO_ONLINE_PLAN plan = {0};
 
-    if (!difference_find(old, new, &difference, err))
-        return error_hint(err, "Write this migration by hand: pgstride create.");
+    difference_find(old, new, &difference);
     text_puts(&authored->losses, text_string(&difference.losses));
     online_plan_make(old, new, &difference, &plan);
     __attribute__((cleanup(way_done))) struct way way = {

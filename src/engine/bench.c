@@ -132,6 +132,7 @@ bench_load(struct bench *bench, struct model **model, struct error *err)
     const struct model_request request = {
         .schema = ledger->schema,
         .left_out_tables = {ledger->version_table, ledger->history_table},
+        .is_with_grants = bench->config.is_with_grants,
     };
 
     return session_reset(&bench->session, err) &&

@@ -61,6 +61,7 @@ struct config {
     bool is_sequential;
     char *schema_file;       /* write: the schema that is wanted */
     char *dev_database;      /* and the server that it is tried on */
+    bool is_with_grants;     /* of write: owners and privileges are compared too */
     bool is_destructive;     /* it may lose data */
     bool is_check;           /* it writes nothing */
     bool is_online;          /* in steps that hold no lock for long */

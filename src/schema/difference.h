@@ -31,14 +31,9 @@ struct difference {
 void difference_done(struct difference *difference);
 #define AUTO_DIFFERENCE __attribute__((cleanup(difference_done))) struct difference
 
-/*
- * From `old` to `new`.
- * Errors   ERROR_PLAN: what cannot be changed without losing what depends on it.
- */
-MUST_CHECK bool difference_find(const struct model *old,
-    const struct model *new,
-    struct difference *difference,
-    struct error *err);
+/* From `old` to `new`. */
+void difference_find(
+    const struct model *old, const struct model *new, struct difference *difference);
 
 /* Write one statement into a file, with a comment that says what it does. */
 void difference_write(

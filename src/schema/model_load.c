@@ -5,11 +5,27 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "schema/model.h"
+#include "schema/model_order.h"
 #include "schema/model_sql.h"
+#include "schema/model_sql_rest.h"
+#include "schema/model_sql_tables.h"
 
-static const char SQL_OBJECTS[] = MODEL_SQL_COMMON MODEL_SQL_SCHEMAS
-    "UNION ALL\n" MODEL_SQL_TYPES "UNION ALL\n" MODEL_SQL_SEQUENCES "UNION ALL\n" MODEL_SQL_TABLES
-    "UNION ALL\n" MODEL_SQL_PARTS "UNION ALL\n" MODEL_SQL_VIEWS;
+#define SQL_ALL(owned, privileges)                                                                 \
+    MODEL_SQL_COMMON MODEL_SQL_SCHEMAS                                                             \
+        "UNION ALL\n" MODEL_SQL_TYPES "UNION ALL\n" MODEL_SQL_SEQUENCES                            \
+        "UNION ALL\n" MODEL_SQL_FUNCTIONS "UNION ALL\n" MODEL_SQL_TABLES                           \
+        "UNION ALL\n" MODEL_SQL_PARTS "UNION ALL\n" MODEL_SQL_VIEWS ")\n" owned                    \
+        "SELECT * FROM objects\n"                                                                  \
+        "UNION ALL\n" MODEL_SQL_SETTINGS "UNION ALL\n" MODEL_SQL_COMMENTS privileges
+
+static const char SQL_OBJECTS[] = SQL_ALL("", "");
+static const char SQL_WITH_GRANTS[] = SQL_ALL(MODEL_SQL_OWNED, MODEL_SQL_PRIVILEGES);
+
+/* Without the names of lengths: they are within a type. */
+static const char SQL_CASTS[] = "SELECT format_type(castsource, NULL), format_type(casttarget, "
+                                "NULL)\n"
+                                "  FROM pg_cast\n"
+                                " WHERE oid < 16384 AND castsource <> casttarget";
 
 /* The objects by where they stand in the catalogs, to look up the ends of a dependency. */
 struct places {
@@ -64,7 +80,7 @@ find_kind(const char *name)
 {
     enum model_kind kind = MODEL_SCHEMA;
 
-    while (kind < MODEL_TRIGGER && strcmp(model_kind_name(kind), name) != 0)
+    while (kind < MODEL_PRIVILEGE && strcmp(model_kind_name(kind), name) != 0)
         kind++;
     return kind;
 }
@@ -89,8 +105,9 @@ read_objects(struct model *model)
             .shape = pg_rows_text(rows, row, 8),
             .table = pg_rows_text(rows, row, 9),
             .type = pg_rows_text(rows, row, 10),
-            .default_value = pg_rows_text(rows, row, 11),
+            .extra = pg_rows_text(rows, row, 11),
             .is_not_null = pg_rows_boolean(rows, row, 12),
+            .inheritance = (enum inheritance)pg_rows_number(rows, row, 13),
         };
     }
     qsort(model->objects, model->count, sizeof(*model->objects), sort_by_name);
@@ -107,116 +124,138 @@ find_place(const struct places *places, const struct pg_rows *rows, size_t row, 
     };
     struct model_object *key = &wanted;
 
-    for (;;) {
+    while (wanted.oid != 0) {
         struct model_object **found =
             bsearch(&key, places->sorted, places->count, sizeof(void *), sort_by_place);
         if (found != NULL)
             return *found;
         if (wanted.number == 0)
-            return NULL;
+            break;
         wanted.number = 0;
     }
+    return NULL;
 }
 
 static void
-add_need(struct model *model, struct model_object *object, const struct model_object *needed)
+add_need(struct model *model,
+    struct model_object *object,
+    const struct model_object *needed,
+    enum need_kind kind)
 {
     size_t index = (size_t)(needed - model->objects);
 
     if (object != needed)
-        *ARRAY_ADD(object->needs, object->needs_count, object->needs_capacity) = index;
+        *ARRAY_ADD(object->needs, object->needs_count, object->needs_capacity) =
+            (struct model_need){.index = index, .kind = kind};
 }
 
-/* What a column needs, its table needs, so that it can be created whole. */
+static struct model_object *
+writable(struct model *model, const struct model_object *object)
+{
+    return &model->objects[object - model->objects];
+}
+
+/* What a column or its default needs, its table needs, so that it can be created whole. */
+static void
+add_one(struct model *model, struct model_object *object, const struct model_object *needed)
+{
+    bool is_default = object->kind == MODEL_DEFAULT;
+    struct model_object *column = is_default ? writable(model, object->whole) : object;
+
+    /* A table's own columns: those of its partition key. */
+    bool is_tables = object->kind == MODEL_TABLE && needed->kind == MODEL_TABLE;
+    add_need(model, object, needed, is_tables ? NEED_ORDER : NEED_HARD);
+    if (column->kind != MODEL_COLUMN || needed->oid == column->oid)
+        return;
+    if (is_default)
+        add_need(model, column, needed, NEED_SOFT);
+    add_need(model, writable(model, column->whole), needed, is_default ? NEED_SOFT : NEED_ORDER);
+}
+
+static void
+sort_places(struct model *model, struct places *places)
+{
+    places->sorted = memory_new((model->count + 1) * sizeof(void *));
+    places->count = model->count;
+    for (size_t i = 0; i < model->count; i++)
+        places->sorted[i] = &model->objects[i];
+    qsort(places->sorted, places->count, sizeof(void *), sort_by_place);
+}
+
+/* The rows are in the order that they were read in, the objects are not: by name. */
+static void
+add_wholes(struct model *model, const struct places *places)
+{
+    const struct pg_rows *rows = model->rows;
+
+    for (size_t row = 0; row < pg_rows_count(rows); row++) {
+        const struct model_object *part =
+            model_find(model, find_kind(pg_rows_text(rows, row, 0)), pg_rows_text(rows, row, 4));
+        const struct model_object *whole = find_place(places, rows, row, 14);
+        if (whole == NULL)
+            continue;
+        writable(model, part)->whole = whole;
+        add_need(model, writable(model, part), whole, NEED_HARD);
+    }
+}
+
+/* What a part is inherited through: of several, that whose parent has a column of this name. */
+static void
+add_inheritance(struct model *model, const struct model_object *link)
+{
+    for (size_t i = 0; i < model->count; i++) {
+        struct model_object *part = &model->objects[i];
+        if (part->inheritance == INHERITANCE_NONE || part->whole != link->whole)
+            continue;
+        const struct model_object *former = part->follows;
+        part->follows = link;
+        const struct model_object *parent =
+            part->kind == MODEL_COLUMN ? model_parent_column(model, part) : link;
+        if (parent == NULL) {
+            part->follows = former;
+            continue;
+        }
+        add_need(model, writable(model, link), part, NEED_ORDER);
+        if (part->kind == MODEL_COLUMN)
+            add_need(model, part, parent, NEED_ORDER);
+    }
+}
+
 static void
 add_needs(struct model *model, const struct pg_rows *rows)
 {
-    struct places places = {.count = model->count};
+    struct places places = {0};
 
-    places.sorted = memory_new((model->count + 1) * sizeof(void *));
-    for (size_t i = 0; i < model->count; i++)
-        places.sorted[i] = &model->objects[i];
-    qsort(places.sorted, places.count, sizeof(void *), sort_by_place);
+    sort_places(model, &places);
+    add_wholes(model, &places);
     for (size_t row = 0; row < pg_rows_count(rows); row++) {
         struct model_object *object = find_place(&places, rows, row, 0);
         const struct model_object *needed = find_place(&places, rows, row, 3);
-        if (object == NULL || needed == NULL)
-            continue;
-        add_need(model, object, needed);
-        if (object->kind == MODEL_COLUMN && needed->oid != object->oid) {
-            const struct model_object *table = model_find(model, MODEL_TABLE, object->table);
-            add_need(model, &model->objects[table - model->objects], needed);
-        }
+        if (object != NULL && needed != NULL)
+            add_one(model, object, needed);
     }
     free(places.sorted);
     for (size_t i = 0; i < model->count; i++) {
-        struct model_object *part = &model->objects[i];
-        const struct model_object *table =
-            *part->table != '\0' ? model_find(model, MODEL_TABLE, part->table) : NULL;
-        if (table != NULL)
-            add_need(model, part, table);
+        if (model->objects[i].kind == MODEL_PARTITION ||
+            model->objects[i].kind == MODEL_INHERITANCE)
+            add_inheritance(model, &model->objects[i]);
     }
 }
 
-/* Put an object behind all that it needs. In a circle somebody comes first. */
-static void
-visit(struct model *model, size_t index, bool *is_seen, size_t *count)
-{
-    const struct model_object *object = &model->objects[index];
-
-    if (is_seen[index])
-        return;
-    is_seen[index] = true;
-    for (size_t i = 0; i < object->needs_count; i++)
-        visit(model, object->needs[i], is_seen, count);
-    model->order[(*count)++] = index;
-}
-
-static int
-sort_by_age(const void *left, const void *right)
-{
-    const struct model_object *a = *(struct model_object *const *)left;
-    const struct model_object *b = *(struct model_object *const *)right;
-    int order = compare_numbers(a->kind, b->kind);
-
-    return order != 0 ? order : compare_places(a, b);
-}
-
-static void
-find_order(struct model *model)
-{
-    struct model_object **sorted = memory_new((model->count + 1) * sizeof(void *));
-    bool *is_seen = memory_new(model->count + 1);
-    size_t count = 0;
-
-    model->order = memory_new((model->count + 1) * sizeof(*model->order));
-    for (size_t i = 0; i < model->count; i++)
-        sorted[i] = &model->objects[i];
-    qsort(sorted, model->count, sizeof(void *), sort_by_age);
-    for (size_t i = 0; i < model->count; i++)
-        visit(model, (size_t)(sorted[i] - model->objects), is_seen, &count);
-    free(sorted);
-    free(is_seen);
-}
-
-/* What it does not hold, it must not be silent about. */
-static bool
-check_strangers(struct pg *db, struct error *err)
+bool
+model_strangers(struct pg *db, struct text *names, struct error *err)
 {
     enum { SHOWN = 20 };
     AUTO_ROWS struct pg_rows *rows = NULL;
-    AUTO_TEXT names = TEXT_INIT;
 
     if (!pg_query(db, MODEL_SQL_STRANGERS, 0, NULL, &rows, err))
         return false;
     size_t count = pg_rows_count(rows);
-    if (count == 0)
-        return true;
     for (size_t i = 0; i < count && i < SHOWN; i++)
-        text_printf(&names, "%s%s", i > 0 ? ", " : "", pg_rows_text(rows, i, 0));
-    error_set(err, ERROR_PLAN, "it holds what cannot be compared: %s%s", text_string(&names),
-        count > SHOWN ? ", and more" : "");
-    return error_hint(err, "Write this migration by hand: pgstride create.");
+        text_printf(names, "%s%s", i > 0 ? ", " : "", pg_rows_text(rows, i, 0));
+    if (count > SHOWN)
+        text_puts(names, ", and more");
+    return true;
 }
 
 bool
@@ -227,15 +266,16 @@ model_load(
     AUTO_ROWS struct pg_rows *needs = NULL;
     AUTO_STRING char *path = pg_quote_identifier(db, request->schema);
     const char *const paths[] = {path};
+    const char *sql = request->is_with_grants ? SQL_WITH_GRANTS : SQL_OBJECTS;
 
     if (!pg_command(db, "SELECT set_config('search_path', $1, false)", 1, paths, err) ||
-        !check_strangers(db, err) ||
-        !pg_query(db, SQL_OBJECTS, 2, request->left_out_tables, &loaded->rows, err) ||
+        !pg_query(db, sql, 2, request->left_out_tables, &loaded->rows, err) ||
+        !pg_query(db, SQL_CASTS, 0, NULL, &loaded->casts, err) ||
         !pg_query(db, MODEL_SQL_NEEDS, 0, NULL, &needs, err))
         return false;
     read_objects(loaded);
     add_needs(loaded, needs);
-    find_order(loaded);
+    model_find_order(loaded);
     *model = TAKE(loaded);
     return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The queries of a model: one a kind of object. Each gives kind, catalog, oid, number,
- * name, shown, create, drop, shape, table, type, default, not null.
+ * name, shown, create, drop, shape, table, type, extra, is not null, how inherited,
+ * and the place (catalog, oid, number) of what it is a part of.
  */
 #ifndef SCHEMA_MODEL_SQL_H
 #define SCHEMA_MODEL_SQL_H
@@ -13,13 +14,14 @@
     "      FROM pg_depend\n"                                                                       \
     "     WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'),\n"                       \
     "spaces AS (\n"                                                                                \
-    "    SELECT oid, nspname\n"                                                                    \
+    "    SELECT oid, nspname, nspowner, nspacl\n"                                                  \
     "      FROM pg_namespace\n"                                                                    \
     "     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'),\n"                         \
     "relations AS (\n"                                                                             \
     "    SELECT c.*, c.oid::regclass::text AS name\n"                                              \
     "      FROM pg_class AS c\n"                                                                   \
     "     WHERE relnamespace IN (SELECT oid FROM spaces)\n"                                        \
+    "       AND relkind <> 'f' AND reloftype = 0\n"                                                \
     "       AND (c.oid = to_regclass($1)::oid) IS NOT TRUE\n"                                      \
     "       AND (c.oid = to_regclass($2)::oid) IS NOT TRUE\n"                                      \
     "       AND ('pg_class'::regclass::oid, c.oid) NOT IN (SELECT * FROM members)),\n"             \
@@ -28,77 +30,149 @@
     "      FROM pg_depend AS d\n"                                                                  \
     "      JOIN pg_sequence AS q ON q.seqrelid = d.objid\n"                                        \
     "     WHERE classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass\n"            \
-    "       AND deptype = 'i')\n"
+    "       AND deptype = 'i'),\n"                                                                 \
+    "objects (kind, c, o, n, name, shown, creation, removal, shape, part_of, type, extra,\n"       \
+    "    is_not_null, inheritance, wc, wo, wn) AS (\n"
 
 #define MODEL_SQL_SCHEMAS                                                                          \
     "SELECT 'schema', 'pg_namespace'::regclass::oid, oid, 0, quote_ident(nspname), "               \
     "nspname::text,\n"                                                                             \
-    "       'CREATE SCHEMA ' || quote_ident(nspname), 'DROP SCHEMA ' || quote_ident(nspname), "    \
-    "'',\n"                                                                                        \
-    "       '', '', '', false\n"                                                                   \
+    "       'CREATE SCHEMA ' || quote_ident(nspname), 'DROP SCHEMA ' || quote_ident(nspname),\n"   \
+    "       '', '', '', '', false, 0, 0::oid, 0::oid, 0\n"                                         \
     "  FROM spaces\n"                                                                              \
     " WHERE nspname <> 'public'\n"                                                                 \
     "   AND ('pg_namespace'::regclass::oid, oid) NOT IN (SELECT * FROM members)\n"                 \
     "UNION ALL\n"                                                                                  \
     "SELECT 'extension', 'pg_extension'::regclass, e.oid, 0, quote_ident(extname), extname,\n"     \
     "       format('CREATE EXTENSION %I SCHEMA %I', extname, nspname),\n"                          \
-    "       format('DROP EXTENSION %I', extname), '', '', '', '', false\n"                         \
+    "       format('DROP EXTENSION %I', extname),\n"                                               \
+    "       CASE WHEN extrelocatable THEN '' ELSE nspname END, '', '',\n"                          \
+    "       format('ALTER EXTENSION %I SET SCHEMA %I', extname, nspname), false, 0, 0, 0, 0\n"     \
     "  FROM pg_extension AS e\n"                                                                   \
     "  JOIN pg_namespace AS n ON n.oid = extnamespace\n"                                           \
-    " WHERE extname <> 'plpgsql'\n"
+    " WHERE extname <> 'plpgsql'\n"                                                                \
+    "UNION ALL\n"                                                                                  \
+    "SELECT 'collation', 'pg_collation'::regclass, c.oid, 0, c.oid::regcollation::text, "          \
+    "collname,\n"                                                                                  \
+    "       format('CREATE COLLATION %s (PROVIDER = %s, %s%s%s)', c.oid::regcollation,\n"          \
+    "           CASE collprovider WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' ELSE 'builtin' END,\n"  \
+    "           CASE collprovider\n"                                                               \
+    "               WHEN 'c' THEN format('LC_COLLATE = %L, LC_CTYPE = %L', collcollate, "          \
+    "collctype)\n"                                                                                 \
+    "               ELSE format('LOCALE = %L', coalesce(\n"                                        \
+    "                   j ->> 'colllocale', j ->> 'colliculocale', collcollate)) END,\n"           \
+    "           ', RULES = ' || quote_literal(j ->> 'collicurules'),\n"                            \
+    "           CASE WHEN collisdeterministic THEN '' ELSE ', DETERMINISTIC = false' END),\n"      \
+    "       'DROP COLLATION ' || c.oid::regcollation, '', '', '', '', false, 0, 0, 0, 0\n"         \
+    "  FROM pg_collation AS c,\n"                                                                  \
+    "       LATERAL to_jsonb(c) AS j\n"                                                            \
+    " WHERE collnamespace IN (SELECT oid FROM spaces)\n"                                           \
+    "   AND ('pg_collation'::regclass::oid, c.oid) NOT IN (SELECT * FROM members)\n"
 
 #define MODEL_SQL_TYPES                                                                            \
-    "SELECT CASE typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'composite type' END,\n" \
-    "       CASE typtype WHEN 'c' THEN 'pg_class'::regclass ELSE 'pg_type'::regclass END,\n"       \
-    "       CASE typtype WHEN 'c' THEN typrelid ELSE t.oid END, 0, t.oid::regtype::text, "         \
-    "typname,\n"                                                                                   \
-    "       CASE typtype WHEN 'e' THEN (\n"                                                        \
-    "           SELECT format('CREATE TYPE %s AS ENUM (%s)', t.oid::regtype,\n"                    \
-    "                      string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder))\n"   \
-    "             FROM pg_enum\n"                                                                  \
-    "            WHERE enumtypid = t.oid)\n"                                                       \
-    "       WHEN 'd' THEN\n"                                                                       \
-    "           format('CREATE DOMAIN %s AS %s', t.oid::regtype,\n"                                \
-    "               format_type(typbasetype, typtypmod))\n"                                        \
-    "           || CASE WHEN typcollation NOT IN (0, 100)\n"                                       \
-    "                   THEN ' COLLATE ' || typcollation::regcollation ELSE '' END\n"              \
-    "           || coalesce(' DEFAULT ' || typdefault, '')\n"                                      \
-    "           || CASE WHEN typnotnull THEN ' NOT NULL' ELSE '' END || coalesce((\n"              \
-    "               SELECT string_agg(format(' CONSTRAINT %I %s', conname,\n"                      \
-    "                          pg_get_constraintdef(oid)), '' ORDER BY conname)\n"                 \
+    "SELECT 'enum', 'pg_type'::regclass, t.oid, 0, t.oid::regtype::text, typname,\n"               \
+    "       format('CREATE TYPE %s AS ENUM (%s)', t.oid::regtype, labels),\n"                      \
+    "       format('DROP TYPE %s', t.oid::regtype), '', '', '', lines, false, 0, 0, 0, 0\n"        \
+    "  FROM pg_type AS t,\n"                                                                       \
+    "       LATERAL (SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder)\n"   \
+    "                           AS labels,\n"                                                      \
+    "                       string_agg(quote_literal(enumlabel), E'\\n' ORDER BY enumsortorder)\n" \
+    "                           AS lines\n"                                                        \
+    "                  FROM pg_enum\n"                                                             \
+    "                 WHERE enumtypid = t.oid) AS e\n"                                             \
+    " WHERE typnamespace IN (SELECT oid FROM spaces) AND typtype = 'e'\n"                          \
+    "   AND ('pg_type'::regclass::oid, t.oid) NOT IN (SELECT * FROM members)\n"                    \
+    "UNION ALL\n"                                                                                  \
+    "SELECT 'domain', 'pg_type'::regclass, t.oid, 0, t.oid::regtype::text, typname,\n"             \
+    "       format('CREATE DOMAIN %s AS %s%s%s', t.oid::regtype, base,\n"                          \
+    "           ' DEFAULT ' || typdefault, CASE WHEN typnotnull THEN ' NOT NULL' END),\n"          \
+    "       format('DROP DOMAIN %s', t.oid::regtype), concat_ws(' ', base, held), '', base,\n"     \
+    "       coalesce(typdefault, ''), typnotnull, 0, 0, 0, 0\n"                                    \
+    "  FROM pg_type AS t,\n"                                                                       \
+    "       LATERAL (SELECT format_type(typbasetype, typtypmod)\n"                                 \
+    "           || CASE WHEN typcollation NOT IN (\n"                                              \
+    "                       0, (SELECT typcollation FROM pg_type WHERE oid = t.typbasetype))\n"    \
+    "                   THEN ' COLLATE ' || typcollation::regcollation ELSE '' END AS base) AS "   \
+    "b,\n"                                                                                         \
+    "       LATERAL (SELECT CASE WHEN EXISTS (\n"                                                  \
+    "                SELECT FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = attrelid\n"       \
+    "                 WHERE atttypid = t.typarray OR atttypid = t.oid AND relkind = 'c')\n"        \
+    "                OR EXISTS (SELECT FROM pg_range WHERE rngsubtype = t.oid)\n"                  \
+    "           THEN concat_ws(' ', 'held', typnotnull, (\n"                                       \
+    "               SELECT string_agg(format('%I %s', conname, pg_get_constraintdef(oid)), ' '\n"  \
+    "                          ORDER BY conname)\n"                                                \
     "                 FROM pg_constraint\n"                                                        \
-    "                WHERE contypid = t.oid AND contype = 'c'), '')\n"                             \
-    "       ELSE (\n"                                                                              \
-    "           SELECT format('CREATE TYPE %s AS (%s)', t.oid::regtype, string_agg(\n"             \
-    "                      quote_ident(attname) || ' ' || format_type(atttypid, atttypmod)\n"      \
-    "                      || CASE WHEN attcollation NOT IN (0, 100)\n"                            \
-    "                              THEN ' COLLATE ' || attcollation::regcollation ELSE '' END,\n"  \
-    "                      ', ' ORDER BY attnum))\n"                                               \
-    "             FROM pg_attribute\n"                                                             \
-    "            WHERE attrelid = typrelid AND attnum > 0 AND NOT attisdropped)\n"                 \
-    "       END,\n"                                                                                \
-    "       format(CASE typtype WHEN 'd' THEN 'DROP DOMAIN %s' ELSE 'DROP TYPE %s' END,\n"         \
-    "           t.oid::regtype), '', '', '', '', false\n"                                          \
+    "                WHERE contypid = t.oid AND contype = 'c')) END AS held) AS h\n"               \
+    " WHERE typnamespace IN (SELECT oid FROM spaces) AND typtype = 'd'\n"                          \
+    "   AND ('pg_type'::regclass::oid, t.oid) NOT IN (SELECT * FROM members)\n"                    \
+    "UNION ALL\n"                                                                                  \
+    "SELECT 'domain constraint', 'pg_constraint'::regclass, k.oid, 0,\n"                           \
+    "       t.oid::regtype || '.' || quote_ident(conname), conname,\n"                             \
+    "       format('ALTER DOMAIN %s ADD CONSTRAINT %I %s', t.oid::regtype, conname,\n"             \
+    "           pg_get_constraintdef(k.oid)),\n"                                                   \
+    "       format('ALTER DOMAIN %s DROP CONSTRAINT %I', t.oid::regtype, conname), '',\n"          \
+    "       t.oid::regtype::text, '', format('CONSTRAINT %I ON DOMAIN %s', conname, "              \
+    "t.oid::regtype),\n"                                                                           \
+    "       false, 0, 'pg_type'::regclass, t.oid, 0\n"                                             \
+    "  FROM pg_constraint AS k\n"                                                                  \
+    "  JOIN pg_type AS t ON t.oid = contypid\n"                                                    \
+    " WHERE contype = 'c' AND typnamespace IN (SELECT oid FROM spaces)\n"                          \
+    "   AND ('pg_type'::regclass::oid, t.oid) NOT IN (SELECT * FROM members)\n"                    \
+    "UNION ALL\n"                                                                                  \
+    "SELECT 'composite type', 'pg_class'::regclass, typrelid, 0, t.oid::regtype::text, typname,\n" \
+    "       format('CREATE TYPE %s AS (%s)', t.oid::regtype, replace(lines, E'\\n', ', ')),\n"     \
+    "       format('DROP TYPE %s', t.oid::regtype), '', '', '', coalesce(lines, ''), false, 0,\n"  \
+    "       0, 0, 0\n"                                                                             \
+    "  FROM pg_type AS t,\n"                                                                       \
+    "       LATERAL (SELECT string_agg(\n"                                                         \
+    "                           quote_ident(attname) || ' ' || format_type(atttypid, atttypmod)\n" \
+    "                           || CASE WHEN attcollation NOT IN (0, b.typcollation)\n"            \
+    "                                   THEN ' COLLATE ' || attcollation::regcollation ELSE '' "   \
+    "END,\n"                                                                                       \
+    "                           E'\\n' ORDER BY attnum) AS lines\n"                                \
+    "                  FROM pg_attribute\n"                                                        \
+    "                  JOIN pg_type AS b ON b.oid = atttypid\n"                                    \
+    "                 WHERE attrelid = t.typrelid AND attnum > 0 AND NOT attisdropped) AS a\n"     \
+    " WHERE typtype = 'c' AND typrelid IN (SELECT oid FROM relations WHERE relkind = 'c')\n"       \
+    "UNION ALL\n"                                                                                  \
+    "SELECT 'range type', 'pg_type'::regclass, t.oid, 0, t.oid::regtype::text, t.typname,\n"       \
+    "       format('CREATE TYPE %s AS RANGE (%s)', t.oid::regtype, concat_ws(', ',\n"              \
+    "           'SUBTYPE = ' || format_type(rngsubtype, NULL),\n"                                  \
+    "           (SELECT 'SUBTYPE_OPCLASS = ' || CASE WHEN pg_opclass_is_visible(p.oid)\n"          \
+    "                       THEN quote_ident(opcname) ELSE format('%I.%I', nspname, opcname) "     \
+    "END\n"                                                                                        \
+    "              FROM pg_opclass AS p JOIN pg_namespace AS s ON s.oid = opcnamespace\n"          \
+    "             WHERE p.oid = rngsubopc AND NOT opcdefault),\n"                                  \
+    "           CASE WHEN rngcollation NOT IN (0, b.typcollation)\n"                               \
+    "                THEN 'COLLATION = ' || rngcollation::regcollation END,\n"                     \
+    "           'SUBTYPE_DIFF = ' || NULLIF(rngsubdiff::oid, 0)::regproc,\n"                       \
+    "           'MULTIRANGE_TYPE_NAME = '\n"                                                       \
+    "               || (to_jsonb(r) ->> 'rngmultitypid')::oid::regtype)),\n"                       \
+    "       format('DROP TYPE %s', t.oid::regtype), '', '', '', '', false, 0, 0, 0, 0\n"           \
     "  FROM pg_type AS t\n"                                                                        \
-    " WHERE typnamespace IN (SELECT oid FROM spaces)\n"                                            \
-    "   AND (typtype IN ('e', 'd')\n"                                                              \
-    "        OR typtype = 'c' AND typrelid IN (SELECT oid FROM relations WHERE relkind = 'c'))\n"  \
-    "   AND ('pg_type'::regclass::oid, oid) NOT IN (SELECT * FROM members)\n"
+    "  JOIN pg_range AS r ON rngtypid = t.oid\n"                                                   \
+    "  JOIN pg_type AS b ON b.oid = rngsubtype\n"                                                  \
+    " WHERE t.typnamespace IN (SELECT oid FROM spaces) AND t.typtype = 'r' AND rngcanonical = 0\n" \
+    "   AND ('pg_type'::regclass::oid, t.oid) NOT IN (SELECT * FROM members)\n"
 
 #define MODEL_SQL_SEQUENCES                                                                        \
-    "SELECT 'sequence', 'pg_class'::regclass::oid, c.oid, 0, name, relname,\n"                     \
-    "       format('CREATE SEQUENCE %s AS %s INCREMENT BY %s MINVALUE %s MAXVALUE %s '\n"          \
-    "           'START WITH %s CACHE %s %s', name, seqtypid::regtype, seqincrement, seqmin,\n"     \
-    "           seqmax, seqstart, seqcache, CASE WHEN seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' "      \
-    "END),\n"                                                                                      \
-    "       'DROP SEQUENCE ' || name, relpersistence::text, '', '', '', false\n"                   \
+    "SELECT 'sequence', 'pg_class'::regclass, c.oid, 0, name, relname,\n"                          \
+    "       format('CREATE %sSEQUENCE %s%s',\n"                                                    \
+    "           CASE relpersistence WHEN 'u' THEN 'UNLOGGED ' END, name, facts),\n"                \
+    "       'DROP SEQUENCE ' || name, '', '', relpersistence::text,\n"                             \
+    "       format('ALTER SEQUENCE %s%s', name, facts), false, 0, 0, 0, 0\n"                       \
     "  FROM relations AS c\n"                                                                      \
-    "  JOIN pg_sequence AS q ON q.seqrelid = c.oid\n"                                              \
+    "  JOIN pg_sequence AS q ON q.seqrelid = c.oid,\n"                                             \
+    "       LATERAL format(' AS %s INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE "   \
+    "%s %s',\n"                                                                                    \
+    "           seqtypid::regtype, seqincrement, seqmin, seqmax, seqstart, seqcache,\n"            \
+    "           CASE WHEN seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END) AS facts\n"                   \
     " WHERE c.oid NOT IN (SELECT seqrelid FROM identities)\n"                                      \
     "UNION ALL\n"                                                                                  \
     "SELECT 'sequence''s owner', 0, c.oid, 0, c.name, c.relname,\n"                                \
     "       format('ALTER SEQUENCE %s OWNED BY %s.%I', c.name, t.name, attname),\n"                \
-    "       format('ALTER SEQUENCE %s OWNED BY NONE', c.name), '', t.name, '', '', false\n"        \
+    "       format('ALTER SEQUENCE %s OWNED BY NONE', c.name), '', t.name, '', '', false, 0,\n"    \
+    "       'pg_class'::regclass, c.oid, 0\n"                                                      \
     "  FROM relations AS c\n"                                                                      \
     "  JOIN pg_depend AS d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid\n"              \
     "       AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'\n"                         \
@@ -106,191 +180,54 @@
     "  JOIN pg_attribute AS a ON attrelid = t.oid AND attnum = refobjsubid\n"                      \
     " WHERE c.relkind = 'S'\n"
 
-/* What is not said otherwise stands in the shape. */
-#define MODEL_SQL_TABLES                                                                           \
-    "SELECT 'table', 'pg_class'::regclass::oid, oid, 0, name, relname,\n"                          \
-    "       format('CREATE %sTABLE %s',\n"                                                         \
-    "           CASE relpersistence WHEN 'u' THEN 'UNLOGGED ' ELSE '' END, name),\n"               \
-    "       'DROP TABLE ' || name,\n"                                                              \
-    "       concat_ws(' ', reloptions, relam, reltablespace, relreplident), '', '', '', false\n"   \
-    "  FROM relations\n"                                                                           \
-    " WHERE relkind = 'r'\n"                                                                       \
-    "UNION ALL\n"                                                                                  \
-    "SELECT 'column', 'pg_class'::regclass::oid, c.oid, attnum,\n"                                 \
-    "       name || '.' || quote_ident(attname), attname,\n"                                       \
-    "       quote_ident(attname) || ' ' || format_type(atttypid, atttypmod) || facts\n"            \
-    "       || CASE WHEN attgenerated <> '' THEN format(' GENERATED ALWAYS AS (%s) STORED', "      \
-    "expr)\n"                                                                                      \
-    "               WHEN expr IS NOT NULL THEN ' DEFAULT ' || expr ELSE '' END\n"                  \
-    "       || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END,\n"                               \
-    "       format('ALTER TABLE %s DROP COLUMN %I', name, attname),\n"                             \
-    "       concat_ws(' ', facts, attgenerated,\n"                                                 \
-    "           CASE attgenerated WHEN '' THEN NULL ELSE expr END,\n"                              \
-    "           CASE WHEN attstorage <> typstorage THEN attstorage END,\n"                         \
-    "           NULLIF(attstattarget, -1),\n"                                                      \
-    "           (SELECT string_agg(o, ' ' ORDER BY o) FROM unnest(attoptions) AS o\n"              \
-    "             WHERE o ~ '^n_distinct'),\n"                                                     \
-    "           NULLIF(to_jsonb(a) ->> 'attcompression', '')),\n"                                  \
-    "       name, format_type(atttypid, atttypmod),\n"                                             \
-    "       CASE attgenerated WHEN '' THEN coalesce(expr, '') ELSE '' END, attnotnull\n"           \
-    "  FROM relations AS c\n"                                                                      \
-    "  JOIN pg_attribute AS a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped\n"           \
-    "  JOIN pg_type AS t ON t.oid = atttypid\n"                                                    \
-    "  LEFT JOIN pg_attrdef AS d ON adrelid = c.oid AND adnum = attnum\n"                          \
-    "  LEFT JOIN identities AS q ON q.owner = c.oid AND q.number = attnum,\n"                      \
-    "  LATERAL (SELECT pg_get_expr(adbin, adrelid) AS expr,\n"                                     \
-    "      CASE WHEN attcollation NOT IN (0, typcollation)\n"                                      \
-    "           THEN ' COLLATE ' || attcollation::regcollation ELSE '' END\n"                      \
-    "      || CASE attidentity WHEN '' THEN '' ELSE format(\n"                                     \
-    "          ' GENERATED %s AS IDENTITY%s',\n"                                                   \
-    "          CASE attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END,\n"                   \
-    "          CASE WHEN seqstart = 1 AND seqincrement = 1 AND seqmin = 1 AND seqcache = 1\n"      \
-    "                AND NOT seqcycle AND seqmax = (1::numeric * 256 ^ typlen) / 2 - 1 THEN ''\n"  \
-    "               ELSE format(' (START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s '\n"      \
-    "                   'CACHE %s%s)', seqstart, seqincrement, seqmin, seqmax, seqcache,\n"        \
-    "                   CASE WHEN seqcycle THEN ' CYCLE' ELSE '' END) END) END AS facts) AS f\n"   \
-    " WHERE relkind = 'r'\n"
-
-#define MODEL_SQL_PARTS                                                                            \
-    "SELECT 'constraint', 'pg_constraint'::regclass::oid, k.oid, 0,\n"                             \
-    "       name || '.' || quote_ident(conname), conname,\n"                                       \
-    "       format('ALTER TABLE %s ADD CONSTRAINT %I %s', name, conname,\n"                        \
-    "           pg_get_constraintdef(k.oid)),\n"                                                   \
-    "       format('ALTER TABLE %s DROP CONSTRAINT %I', name, conname),\n"                         \
-    "       concat_ws(' ', (SELECT concat_ws(' ', i.reloptions, i.reltablespace, "                 \
-    "indisclustered,\n"                                                                            \
-    "               indisreplident)\n"                                                             \
-    "             FROM pg_class AS i JOIN pg_index ON indexrelid = i.oid\n"                        \
-    "            WHERE i.oid = conindid AND contype IN ('p', 'u', 'x')), connoinherit),\n"         \
-    "       name, '', '', false\n"                                                                 \
-    "  FROM pg_constraint AS k\n"                                                                  \
-    "  JOIN relations AS c ON c.oid = conrelid\n"                                                  \
-    " WHERE contype IN ('c', 'f', 'p', 'u', 'x')\n"                                                \
-    "UNION ALL\n"                                                                                  \
-    "SELECT 'index', 'pg_class'::regclass::oid, i.oid, 0, i.name, i.relname,\n"                    \
-    "       pg_get_indexdef(i.oid, 0, true), 'DROP INDEX ' || i.name,\n"                           \
-    "       concat_ws(' ', indisvalid, indisclustered, indisreplident, i.reltablespace),\n"        \
-    "       c.name, '', '', false\n"                                                               \
-    "  FROM pg_index AS x\n"                                                                       \
-    "  JOIN relations AS c ON c.oid = indrelid\n"                                                  \
-    "  JOIN relations AS i ON i.oid = indexrelid\n"                                                \
-    " WHERE indexrelid NOT IN (\n"                                                                 \
-    "       SELECT conindid FROM pg_constraint WHERE contype IN ('p', 'u', 'x'))\n"                \
-    "UNION ALL\n"                                                                                  \
-    "SELECT 'trigger', 'pg_trigger'::regclass::oid, t.oid, 0,\n"                                   \
-    "       name || '.' || quote_ident(tgname), tgname, pg_get_triggerdef(t.oid, true),\n"         \
-    "       format('DROP TRIGGER %I ON %s', tgname, name), tgenabled::text, name, '', '', false\n" \
-    "  FROM pg_trigger AS t\n"                                                                     \
-    "  JOIN relations AS c ON c.oid = tgrelid\n"                                                   \
-    " WHERE NOT tgisinternal\n"
-
-#define MODEL_SQL_VIEWS                                                                            \
-    "SELECT CASE relkind WHEN 'v' THEN 'view' ELSE 'materialized view' END,\n"                     \
-    "       'pg_class'::regclass::oid, oid, 0, name, relname,\n"                                   \
-    "       format(E'CREATE %sVIEW %s%s AS\\n%s',\n"                                               \
-    "           CASE relkind WHEN 'm' THEN 'MATERIALIZED ' ELSE '' END, name,\n"                   \
-    "           coalesce(' WITH (' || array_to_string(reloptions, ', ') || ')', ''),\n"            \
-    "           rtrim(pg_get_viewdef(oid, true), ';')),\n"                                         \
-    "       format('DROP %sVIEW %s',\n"                                                            \
-    "           CASE relkind WHEN 'm' THEN 'MATERIALIZED ' ELSE '' END, name),\n"                  \
-    "       concat_ws(' ', relispopulated, relam, reltablespace, (\n"                              \
-    "           SELECT string_agg(attname, ' ' ORDER BY attnum)\n"                                 \
-    "             FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0)), '', '', '', false\n"  \
-    "  FROM relations AS c\n"                                                                      \
-    " WHERE relkind IN ('v', 'm')\n"                                                               \
-    "UNION ALL\n"                                                                                  \
-    "SELECT 'function', 'pg_proc'::regclass::oid, oid, 0, oid::regprocedure::text, proname,\n"     \
+#define MODEL_SQL_FUNCTIONS                                                                        \
+    "SELECT 'function', 'pg_proc'::regclass, oid, 0, oid::regprocedure::text, proname,\n"          \
     "       rtrim(pg_get_functiondef(oid), E'\\n'),\n"                                             \
     "       format('DROP ROUTINE %s', oid::regprocedure),\n"                                       \
     "       concat_ws(' ', prokind, pg_get_function_result(oid), "                                 \
     "pg_get_function_arguments(oid)),\n"                                                           \
-    "       '', '', '', false\n"                                                                   \
-    "  FROM pg_proc\n"                                                                             \
-    " WHERE pronamespace IN (SELECT oid FROM spaces) AND prokind IN ('f', 'p')\n"                  \
-    "   AND ('pg_proc'::regclass::oid, oid) NOT IN (SELECT * FROM members)\n"
-
-/* Both ends as a model knows them: a view for its rule, a column for its default, … */
-#define MODEL_SQL_NEEDS                                                                            \
-    "WITH ends AS (\n"                                                                             \
-    "    SELECT classid AS c1, objid AS o1, objsubid AS n1,\n"                                     \
-    "           refclassid AS c2, refobjid AS o2, refobjsubid AS n2\n"                             \
-    "      FROM pg_depend\n"                                                                       \
-    "     WHERE deptype IN ('n', 'a', 'i')\n"                                                      \
-    "       AND NOT (deptype = 'a' AND classid = 'pg_class'::regclass\n"                           \
-    "                AND objid IN (SELECT seqrelid FROM pg_sequence))\n"                           \
-    "    UNION ALL\n"                                                                              \
-    "    SELECT 0, objid, 0, refclassid, refobjid, refobjsubid\n"                                  \
-    "      FROM pg_depend JOIN pg_sequence ON seqrelid = objid\n"                                  \
-    "     WHERE deptype = 'a' AND classid = 'pg_class'::regclass AND refobjsubid > 0\n"            \
-    "    UNION ALL\n"                                                                              \
-    "    SELECT 0, seqrelid, 0, 'pg_class'::regclass, seqrelid, 0\n"                               \
-    "      FROM pg_sequence),\n"                                                                   \
-    "known AS (\n"                                                                                 \
-    "    SELECT 'pg_rewrite'::regclass::oid AS c, oid AS o, 'pg_class'::regclass::oid AS kc,\n"    \
-    "           ev_class AS ko, 0 AS kn FROM pg_rewrite\n"                                         \
-    "    UNION ALL\n"                                                                              \
-    "    SELECT 'pg_attrdef'::regclass, oid, 'pg_class'::regclass, adrelid, adnum FROM "           \
-    "pg_attrdef\n"                                                                                 \
-    "    UNION ALL\n"                                                                              \
-    "    SELECT 'pg_class'::regclass, conindid, 'pg_constraint'::regclass, oid, 0\n"               \
-    "      FROM pg_constraint WHERE contype IN ('p', 'u', 'x')\n"                                  \
-    "    UNION ALL\n"                                                                              \
-    "    SELECT 'pg_type'::regclass, oid, 'pg_class'::regclass, typrelid, 0\n"                     \
-    "      FROM pg_type WHERE typrelid <> 0\n"                                                     \
-    "    UNION ALL\n"                                                                              \
-    "    SELECT 'pg_type'::regclass, a.oid,\n"                                                     \
-    "           CASE e.typrelid WHEN 0 THEN 'pg_type'::regclass ELSE 'pg_class'::regclass END,\n"  \
-    "           CASE e.typrelid WHEN 0 THEN e.oid ELSE e.typrelid END, 0\n"                        \
-    "      FROM pg_type AS e JOIN pg_type AS a ON a.oid = e.typarray\n"                            \
-    "    UNION ALL\n"                                                                              \
-    "    SELECT classid, objid, refclassid, refobjid, 0 FROM pg_depend WHERE deptype = 'e')\n"     \
-    "SELECT DISTINCT coalesce(a.kc, c1), coalesce(a.ko, o1), coalesce(a.kn, n1),\n"                \
-    "       coalesce(b.kc, c2), coalesce(b.ko, o2), coalesce(b.kn, n2)\n"                          \
-    "  FROM ends\n"                                                                                \
-    "  LEFT JOIN known AS a ON a.c = c1 AND a.o = o1\n"                                            \
-    "  LEFT JOIN known AS b ON b.c = c2 AND b.o = o2\n"                                            \
-    " WHERE o1 >= 16384\n"
-
-/* What a model does not hold: a name a row, as the server describes it. */
-#define MODEL_SQL_STRANGERS                                                                        \
-    "SELECT type || ' ' || identity\n"                                                             \
-    "  FROM (SELECT 'pg_policy'::regclass AS c, oid AS o FROM pg_policy\n"                         \
-    "        UNION ALL SELECT 'pg_rewrite'::regclass, oid FROM pg_rewrite\n"                       \
-    "         WHERE rulename <> '_RETURN'\n"                                                       \
-    "        UNION ALL SELECT 'pg_class'::regclass, oid FROM pg_class\n"                           \
-    "         WHERE relpersistence <> 't' AND (relkind IN ('f', 'p') OR relispartition\n"          \
-    "            OR relrowsecurity OR relforcerowsecurity OR reloftype <> 0\n"                     \
-    "            OR oid IN (SELECT inhrelid FROM pg_inherits))\n"                                  \
-    "        UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE prokind IN ('a', 'w')\n" \
-    "        UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type\n"                             \
-    "         WHERE typtype = 'r' OR typtype = 'b' AND typelem = 0 OR typtype = 'p'\n"             \
-    "        UNION ALL SELECT 'pg_cast'::regclass, oid FROM pg_cast\n"                             \
-    "        UNION ALL SELECT 'pg_operator'::regclass, oid FROM pg_operator\n"                     \
-    "        UNION ALL SELECT 'pg_opclass'::regclass, oid FROM pg_opclass\n"                       \
-    "        UNION ALL SELECT 'pg_opfamily'::regclass, oid FROM pg_opfamily\n"                     \
-    "        UNION ALL SELECT 'pg_am'::regclass, oid FROM pg_am\n"                                 \
-    "        UNION ALL SELECT 'pg_collation'::regclass, oid FROM pg_collation\n"                   \
-    "        UNION ALL SELECT 'pg_conversion'::regclass, oid FROM pg_conversion\n"                 \
-    "        UNION ALL SELECT 'pg_language'::regclass, oid FROM pg_language\n"                     \
-    "        UNION ALL SELECT 'pg_transform'::regclass, oid FROM pg_transform\n"                   \
-    "        UNION ALL SELECT 'pg_ts_config'::regclass, oid FROM pg_ts_config\n"                   \
-    "        UNION ALL SELECT 'pg_ts_dict'::regclass, oid FROM pg_ts_dict\n"                       \
-    "        UNION ALL SELECT 'pg_ts_parser'::regclass, oid FROM pg_ts_parser\n"                   \
-    "        UNION ALL SELECT 'pg_ts_template'::regclass, oid FROM pg_ts_template\n"               \
-    "        UNION ALL SELECT 'pg_statistic_ext'::regclass, oid FROM pg_statistic_ext\n"           \
-    "        UNION ALL SELECT 'pg_publication'::regclass, oid FROM pg_publication\n"               \
-    "        UNION ALL SELECT 'pg_event_trigger'::regclass, oid FROM pg_event_trigger\n"           \
-    "        UNION ALL SELECT 'pg_foreign_data_wrapper'::regclass, oid\n"                          \
-    "          FROM pg_foreign_data_wrapper\n"                                                     \
-    "        UNION ALL SELECT 'pg_foreign_server'::regclass, oid FROM pg_foreign_server\n"         \
-    "        UNION ALL SELECT 'pg_default_acl'::regclass, oid FROM pg_default_acl) AS strange,\n"  \
-    "       LATERAL pg_identify_object(c, o, 0)\n"                                                 \
-    " WHERE o >= 16384\n"                                                                          \
+    "       '', '', '', false, 0, 0, 0, 0\n"                                                       \
+    "  FROM pg_proc AS p\n"                                                                        \
+    " WHERE pronamespace IN (SELECT oid FROM spaces) AND prokind IN ('f', 'p', 'w')\n"             \
     "   AND NOT EXISTS (\n"                                                                        \
     "       SELECT FROM pg_depend\n"                                                               \
-    "        WHERE classid = c AND objid = o AND deptype IN ('e', 'i')\n"                          \
-    "          AND refclassid IN ('pg_extension'::regclass))\n"                                    \
-    " ORDER BY 1\n"                                                                                \
-    " LIMIT 21"
+    "        WHERE classid = 'pg_proc'::regclass AND objid = p.oid AND deptype IN ('e', 'i'))\n"   \
+    "UNION ALL\n"                                                                                  \
+    "SELECT 'aggregate', 'pg_proc'::regclass, p.oid, 0, p.oid::regprocedure::text, proname,\n"     \
+    "       format('CREATE AGGREGATE %s (%s)', signature, concat_ws(', ',\n"                       \
+    "           'SFUNC = ' || aggtransfn::regproc,\n"                                              \
+    "           'STYPE = ' || format_type(aggtranstype, NULL),\n"                                  \
+    "           'SSPACE = ' || NULLIF(aggtransspace, 0),\n"                                        \
+    "           'FINALFUNC = ' || NULLIF(aggfinalfn::oid, 0)::regproc,\n"                          \
+    "           CASE WHEN aggfinalextra THEN 'FINALFUNC_EXTRA' END,\n"                             \
+    "           CASE aggfinalmodify WHEN 'r' THEN 'FINALFUNC_MODIFY = READ_ONLY'\n"                \
+    "               WHEN 's' THEN 'FINALFUNC_MODIFY = SHAREABLE'\n"                                \
+    "               ELSE 'FINALFUNC_MODIFY = READ_WRITE' END,\n"                                   \
+    "           'COMBINEFUNC = ' || NULLIF(aggcombinefn::oid, 0)::regproc,\n"                      \
+    "           'SERIALFUNC = ' || NULLIF(aggserialfn::oid, 0)::regproc,\n"                        \
+    "           'DESERIALFUNC = ' || NULLIF(aggdeserialfn::oid, 0)::regproc,\n"                    \
+    "           'INITCOND = ' || quote_literal(agginitval),\n"                                     \
+    "           'MSFUNC = ' || NULLIF(aggmtransfn::oid, 0)::regproc,\n"                            \
+    "           'MINVFUNC = ' || NULLIF(aggminvtransfn::oid, 0)::regproc,\n"                       \
+    "           CASE WHEN aggmtranstype <> 0\n"                                                    \
+    "                THEN 'MSTYPE = ' || format_type(aggmtranstype, NULL) END,\n"                  \
+    "           'MSSPACE = ' || NULLIF(aggmtransspace, 0),\n"                                      \
+    "           'MFINALFUNC = ' || NULLIF(aggmfinalfn::oid, 0)::regproc,\n"                        \
+    "           CASE WHEN aggmfinalextra THEN 'MFINALFUNC_EXTRA' END,\n"                           \
+    "           'MINITCOND = ' || quote_literal(aggminitval),\n"                                   \
+    "           (SELECT format('SORTOP = OPERATOR(%I.%s)', nspname, oprname)\n"                    \
+    "              FROM pg_operator AS o JOIN pg_namespace AS s ON s.oid = oprnamespace\n"         \
+    "             WHERE o.oid = aggsortop),\n"                                                     \
+    "           CASE aggkind WHEN 'h' THEN 'HYPOTHETICAL' END,\n"                                  \
+    "           CASE proparallel WHEN 's' THEN 'PARALLEL = SAFE'\n"                                \
+    "               WHEN 'r' THEN 'PARALLEL = RESTRICTED' END)),\n"                                \
+    "       'DROP AGGREGATE ' || signature, '', '', '', '', false, 0, 0, 0, 0\n"                   \
+    "  FROM pg_proc AS p\n"                                                                        \
+    "  JOIN pg_aggregate AS a ON aggfnoid = p.oid,\n"                                              \
+    "       LATERAL (SELECT format('%s(%s)', split_part(p.oid::regprocedure::text, '(', 1),\n"     \
+    "           CASE WHEN pronargs = 0 AND aggkind = 'n' THEN '*'\n"                               \
+    "                ELSE pg_get_function_identity_arguments(p.oid) END) AS signature) AS s\n"     \
+    " WHERE pronamespace IN (SELECT oid FROM spaces)\n"                                            \
+    "   AND ('pg_proc'::regclass::oid, p.oid) NOT IN (SELECT * FROM members)\n"
 
 #endif

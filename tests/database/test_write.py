@@ -10,6 +10,7 @@ import time
 import unittest.mock
 
 from database.case import DatabaseCase
+from database.inventor import Inventor
 
 COMPANIES = """CREATE TABLE companies (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -19,7 +20,6 @@ CREATE UNIQUE INDEX companies_name ON companies (name);
 """
 ADDRESS = COMPANIES.replace("NOT NULL\n", "NOT NULL,\n    address text\n")
 
-HAND = "hint: Write this migration by hand: pgstride create."
 
 
 class WriteCase(DatabaseCase):
@@ -60,6 +60,10 @@ class WriteCase(DatabaseCase):
         """The two texts that lead from one schema to the other and back."""
         self.written(before)
         return self.written(after, *options)
+
+    @staticmethod
+    def whole_statements(text):
+        return re.sub("^-- .*\n", "", text, flags=re.M).rstrip("\n").split("\n\n")
 
     def refused(self, before, after, *lines):
         if before:
@@ -186,23 +190,26 @@ class Changes(WriteCase):
         up, down = self.changed(
             "CREATE TABLE a (n integer, s varchar(5) DEFAULT 'x', t text NOT NULL, d text);",
             "CREATE TABLE a (n bigint, s varchar(9) DEFAULT 'y', t text, d text DEFAULT 'z');")
-        self.assertEqual("""-- alter "d" column of a
-ALTER TABLE a
-    ALTER COLUMN d SET DEFAULT 'z'::text;
-
--- alter "n" column of a
+        self.assertEqual("""-- alter "n" column of a
 ALTER TABLE a
     ALTER COLUMN n TYPE bigint;
 
 -- alter "s" column of a
 ALTER TABLE a
-    ALTER COLUMN s DROP DEFAULT,
-    ALTER COLUMN s TYPE character varying(9),
-    ALTER COLUMN s SET DEFAULT 'y'::character varying;
+    ALTER COLUMN s TYPE character varying(9);
 
 -- alter "t" column of a
 ALTER TABLE a
     ALTER COLUMN t DROP NOT NULL;
+
+-- drop "s" default of a
+ALTER TABLE a ALTER COLUMN s DROP DEFAULT;
+
+-- set "d" default of a
+ALTER TABLE a ALTER COLUMN d SET DEFAULT 'z'::text;
+
+-- set "s" default of a
+ALTER TABLE a ALTER COLUMN s SET DEFAULT 'y'::character varying;
 """, "\n".join(sorted(up.rstrip("\n").split("\n\n"))).replace("\n--", "\n\n--") + "\n")
         self.assertIn("ALTER COLUMN t SET NOT NULL;", down)
 
@@ -434,7 +441,7 @@ class Online(WriteCase):
             ["ALTER TABLE busy VALIDATE CONSTRAINT pgstride_not_null_at;"],
             ["ALTER TABLE busy ALTER COLUMN at SET NOT NULL;",
              "ALTER TABLE busy DROP CONSTRAINT pgstride_not_null_at;",
-             "ALTER TABLE busy ADD COLUMN note text DEFAULT ''::text NOT NULL;",
+             "ALTER TABLE busy ADD COLUMN note text NOT NULL DEFAULT ''::text;",
              "ALTER TABLE busy ADD CONSTRAINT busy_code_check CHECK ((code <> ''::text))"
              " NOT VALID;"],
             ["CREATE UNIQUE INDEX CONCURRENTLY busy_pkey ON busy (id);"],
@@ -507,42 +514,143 @@ class Online(WriteCase):
         self.assertEqual(2, len(os.listdir(self.migrations)))
 
 
+class InPlace(WriteCase):
+    """What is added to a type, and what takes a table's place, keeps the data."""
+
+    def test_a_value_is_added_to_an_enum_that_is_used(self):
+        up, _ = self.changed(
+            "CREATE TYPE m AS ENUM ('a', 'c'); CREATE TABLE t (m m DEFAULT 'a');",
+            "CREATE TYPE m AS ENUM ('z', 'a', 'b', 'c', 'd'); CREATE TABLE t (m m DEFAULT 'a');")
+        self.assertEqual(["ALTER TYPE m ADD VALUE 'z' BEFORE 'a';",
+                          "ALTER TYPE m ADD VALUE 'b' AFTER 'a';",
+                          "ALTER TYPE m ADD VALUE 'd' AFTER 'c';"], self.whole_statements(up))
+
+    def test_an_enum_that_loses_a_value_is_made_anew(self):
+        before = ("CREATE TYPE m AS ENUM ('a', 'b'); CREATE TABLE t (m m DEFAULT 'a');"
+                  "CREATE VIEW v AS SELECT m FROM t WHERE m = 'a'; CREATE INDEX i ON t (m);")
+        after = before.replace("'a', 'b'", "'a'")
+        self.refused(before, after, "ERROR the migration would lose data: change the type of"
+                                    " column t.m\n")
+        up, _ = self.written(after, "--allow-destructive")
+        self.assertEqual(
+            ["DROP VIEW v;", "DROP INDEX i;", "ALTER TABLE t ALTER COLUMN m DROP DEFAULT;",
+             "ALTER TABLE t\n    ALTER COLUMN m TYPE text USING m::text;", "DROP TYPE m;",
+             "CREATE TYPE m AS ENUM ('a');", "ALTER TABLE t\n    ALTER COLUMN m TYPE m USING m::m;",
+             "ALTER TABLE t ALTER COLUMN m SET DEFAULT 'a'::m;",
+             "CREATE INDEX i ON t USING btree (m);",
+             "CREATE VIEW v AS\n SELECT t.m\n   FROM t\n  WHERE t.m = 'a'::m;"],
+            self.whole_statements(up.replace(" SELECT m\n", " SELECT t.m\n")
+                            .replace("WHERE m =", "WHERE t.m =")))
+
+    def test_a_value_that_is_used_at_once_loses_nothing(self):
+        up, _ = self.changed(
+            "CREATE TYPE m AS ENUM ('a'); CREATE TABLE t (m m DEFAULT 'a');",
+            "CREATE TYPE m AS ENUM ('a', 'b'); CREATE TABLE t (m m DEFAULT 'b');")
+        self.assertIn("CREATE TYPE m AS ENUM ('a', 'b');", up)
+
+    def test_values_are_there_after_a_type_was_made_anew(self):
+        before = ("CREATE TYPE m AS ENUM ('a', 'b', 'c'); CREATE TYPE p AS (x integer, y text);"
+                  "CREATE DOMAIN d AS integer; CREATE TABLE t (m m, l m[], p p, d d);")
+        after = (before.replace("'a', 'b', 'c'", "'b', 'a'").replace("x integer", "x bigint")
+                 .replace("d AS integer", "d AS bigint"))
+        self.written(before)
+        up, _ = self.written(after, "--allow-destructive")
+        name = self.new_database()
+        self.cluster.psql(name, before + "INSERT INTO t VALUES ('b', '{a,b}', '(1,it)', 7);")
+        self.cluster.psql(name, up)
+        self.assertEqual("b|{a,b}|(1,it)|7", self.cluster.psql(name, "SELECT * FROM t"))
+
+    def test_a_domain_and_a_composite_type_are_altered(self):
+        up, _ = self.changed(
+            "CREATE DOMAIN d AS text; CREATE TYPE p AS (a integer, b text);"
+            "CREATE TABLE t (d d, p p);",
+            "CREATE DOMAIN d AS text DEFAULT 'x' NOT NULL CONSTRAINT k CHECK (VALUE <> '');"
+            "CREATE TYPE p AS (a integer, b text, c date); CREATE TABLE t (d d, p p);")
+        self.assertEqual(
+            ["ALTER DOMAIN d SET DEFAULT 'x'::text;", "ALTER DOMAIN d SET NOT NULL;",
+             "ALTER TYPE p\n    ADD ATTRIBUTE c date;",
+             "ALTER DOMAIN d ADD CONSTRAINT k CHECK ((VALUE <> ''::text));"], self.whole_statements(up))
+
+    def test_a_table_becomes_a_partition_and_stands_alone_again(self):
+        parent = ("CREATE TABLE e (n integer NOT NULL, CHECK (n > 0)) PARTITION BY RANGE (n);"
+                  "CREATE INDEX i ON e (n);")
+        before = parent + "CREATE TABLE p (n integer NOT NULL);"
+        after = parent + "CREATE TABLE p PARTITION OF e FOR VALUES FROM (1) TO (9);"
+        self.written(before)
+        up, down = self.written(after)
+        self.assertEqual(["ALTER TABLE p ADD CONSTRAINT e_n_check CHECK ((n > 0));",
+                          "ALTER TABLE e ATTACH PARTITION p FOR VALUES FROM (1) TO (9);"],
+                         self.whole_statements(up))
+        self.assertEqual(["ALTER TABLE e DETACH PARTITION p;", "DROP INDEX p_n_idx;",
+                          "ALTER TABLE p DROP CONSTRAINT e_n_check;"], self.whole_statements(down))
+
+    def test_what_a_partition_has_from_its_parent_is_not_made_twice(self):
+        up, _ = self.written(
+            "CREATE TABLE e (n integer PRIMARY KEY, t text DEFAULT 'x', CHECK (n > 0))"
+            " PARTITION BY RANGE (n); CREATE INDEX i ON e (t);"
+            "CREATE TABLE p PARTITION OF e FOR VALUES FROM (1) TO (9);"), None
+        self.assertEqual(
+            ["CREATE TABLE e (\n    n integer NOT NULL,\n    t text DEFAULT 'x'::text\n)"
+             " PARTITION BY RANGE (n);", "CREATE TABLE p PARTITION OF e FOR VALUES FROM (1) TO (9);",
+             "ALTER TABLE e ADD CONSTRAINT e_n_check CHECK ((n > 0));",
+             "ALTER TABLE e ADD CONSTRAINT e_pkey PRIMARY KEY (n);",
+             "CREATE INDEX i ON e USING btree (t);"], self.whole_statements(up[0]))
+
+    def test_inheritance(self):
+        up, down = self.changed(
+            "CREATE TABLE a (n integer); CREATE TABLE b (n integer, m text);",
+            "CREATE TABLE a (n integer); CREATE TABLE b (m text) INHERITS (a);"
+            "CREATE TABLE c (own date) INHERITS (a);")
+        self.assertEqual(["CREATE TABLE c (\n    own date\n) INHERITS (a);",
+                          "ALTER TABLE b INHERIT a;"], self.whole_statements(up))
+        self.assertEqual(["ALTER TABLE b NO INHERIT a;", "DROP TABLE c;"], self.whole_statements(down))
+
+    def test_logged_or_not(self):
+        up, down = self.changed("CREATE TABLE a ();", "CREATE UNLOGGED TABLE a ();")
+        self.assertEqual(["ALTER TABLE a SET UNLOGGED;"], self.whole_statements(up))
+        self.assertEqual(["ALTER TABLE a SET LOGGED;"], self.whole_statements(down))
+
+    def test_owners_and_privileges_when_they_are_asked_for(self):
+        self.psql("CREATE ROLE reader; CREATE ROLE keeper")
+        self.addCleanup(self.psql, "DROP ROLE reader; DROP ROLE keeper")
+        before = ("CREATE TABLE a (n integer); GRANT INSERT ON a TO reader;"
+                  "CREATE FUNCTION f() RETURNS integer LANGUAGE sql AS 'SELECT 1';")
+        after = (before.replace("INSERT", "SELECT (n), UPDATE") + "ALTER TABLE a OWNER TO keeper;"
+                 "GRANT DELETE ON a TO reader WITH GRANT OPTION;"
+                 "REVOKE EXECUTE ON FUNCTION f() FROM PUBLIC;")
+        self.written(before, "--with-grants")
+        self.assertEqual(f"{self.place}/schema.sql and {self.migrations} agree\n",
+                         self.write(after).stdout)
+        up, down = self.written(after, "--with-grants")
+        self.assertEqual(
+            ["REVOKE INSERT ON TABLE a FROM reader;", "ALTER TABLE a OWNER TO keeper;",
+             "GRANT DELETE ON TABLE a TO reader WITH GRANT OPTION;",
+             "GRANT SELECT (n) ON TABLE a TO reader;", "GRANT UPDATE ON TABLE a TO reader;",
+             "REVOKE EXECUTE ON ROUTINE f() FROM PUBLIC;"],
+            [*self.whole_statements(up)[:2], *sorted(self.whole_statements(up)[2:])])
+        self.assertIn("ALTER TABLE a OWNER TO CURRENT_USER;", down)
+
+
 class Refusals(WriteCase):
-    def test_what_cannot_be_compared_is_named(self):
-        for sql, name in (
-                ("CREATE TABLE a (); CREATE POLICY p ON a;", "policy p on public.a"),
-                ("CREATE TABLE a (); ALTER TABLE a ENABLE ROW LEVEL SECURITY;", "table public.a"),
-                ("CREATE TABLE a (); CREATE RULE r AS ON INSERT TO a DO NOTHING;",
-                 "rule r on public.a"),
-                ("CREATE TABLE a (n integer) PARTITION BY LIST (n);", "table public.a"),
-                ("CREATE TABLE a (); CREATE TABLE b () INHERITS (a);", "table public.b"),
-                ("CREATE AGGREGATE s(integer) (SFUNC = int4pl, STYPE = integer);",
-                 "aggregate public.s(integer)"),
-                ("CREATE TYPE r AS RANGE (SUBTYPE = integer);", "type public.r"),
-                ("CREATE COLLATION c (LOCALE = 'C');", "collation public.c"),
-                ("CREATE PUBLICATION p;", "publication p"),
-                ("CREATE FOREIGN DATA WRAPPER w;", "foreign-data wrapper w"),
-                ("CREATE TABLE a (n integer, m integer); CREATE STATISTICS s ON n, m FROM a;",
-                 "statistics object public.s")):
-            with self.subTest(name):
-                self.refused(None, sql, f"schema.sql: it holds what cannot be compared:", name,
-                             HAND)
-
-    def test_what_is_used_cannot_be_made_anew(self):
-        self.refused(
-            "CREATE TYPE m AS ENUM ('a', 'b'); CREATE TABLE a (m m);",
-            "CREATE TYPE m AS ENUM ('b', 'a'); CREATE TABLE a (m m);",
-            "ERROR enum m cannot be changed: column a.m depends on it\n", HAND)
-
-    def test_a_table_is_not_made_anew(self):
-        self.refused("CREATE TABLE a ();", "CREATE UNLOGGED TABLE a ();",
-                     "ERROR table a cannot be changed in place\n", HAND)
+    def test_what_is_not_compared_is_named(self):
+        result = self.write(
+            "CREATE TABLE b (); GRANT SELECT ON b TO PUBLIC; CREATE PUBLICATION p;"
+            "CREATE FOREIGN DATA WRAPPER w; CREATE TYPE m AS ENUM ('a');"
+            "CREATE CAST (m AS integer) WITH INOUT;")
+        self.assert_good(result)
+        self.assertRegex(
+            result.stderr.replace(self.place + "/", ""),
+            r"\A\S+ WARN  schema.sql holds what is not compared, write that by hand:"
+            r" cast \(public.m AS integer\), foreign-data wrapper w, publication p\n"
+            r"\S+ WARN  schema.sql holds privileges, which are not compared without"
+            r" --with-grants\n\Z")
 
     def test_what_is_not_proven_is_not_written(self):
-        # The server keeps a column's own storage, which the statement does not say.
+        # An index that is not valid cannot be created so.
         self.refused(
-            None, "CREATE TABLE a (t text); ALTER TABLE a ALTER t SET STORAGE EXTERNAL;",
-            "ERROR the migration that was made (up) does not give the schema: column a.t\n",
+            None, "CREATE TABLE a (n integer) PARTITION BY LIST (n);"
+                  "CREATE TABLE b PARTITION OF a DEFAULT; CREATE INDEX i ON ONLY a (n);",
+            "ERROR the migration that was made (up) does not give the schema: index i\n",
             "nothing was written")
 
     def test_a_schema_that_does_not_run_shows_its_place(self):
@@ -555,14 +663,6 @@ class Refusals(WriteCase):
             f.write("SELECT 1/0;")
         self.refused(None, COMPANIES, "000001_step.up.sql:1:1: the folder's migrations do not run on"
                                       " an empty database: division by zero (22012)")
-
-
-    def test_comments_and_privileges_are_warned_about(self):
-        result = self.write("CREATE TABLE a (); COMMENT ON TABLE a IS 'x';"
-                            "CREATE TABLE b (); GRANT SELECT ON b TO PUBLIC;")
-        self.assert_good(result)
-        self.assertIn("WARN  schema.sql holds comments and privileges, which are not compared\n",
-                      result.stderr.replace(self.place + "/", ""))
 
 
 class Scratch(WriteCase):
@@ -643,145 +743,75 @@ class Scratch(WriteCase):
         self.assertEqual([], os.listdir(self.migrations))
 
 
-class Inventor:
-    """A random schema: tables, and of all else that which is drawn, in an order that works."""
-
-    # A column keeps to types between which there are casts.
-    TYPES = {"a": ["integer", "bigint", "numeric(8,2)", "amount"],
-             "b": ["text", "varchar(9)", "varchar(20)"], "c": ["boolean", "text"],
-             "d": ["timestamptz", "timestamp", "date"], "e": ["jsonb"], "f": ["integer[]"],
-             "g": ["mood", "text"], "h": ["uuid", "text"]}
-    DEFAULTS = {"integer": "7", "bigint": "f1(3)", "text": "'x'", "boolean": "true",
-                "timestamptz": "now()"}
-
-    def __init__(self, rng):
-        self.rng = rng
-        self.lines = []
-
-    def maybe(self, share=0.5):
-        return self.rng.random() < share
-
-    def add(self, sql):
-        self.lines.append(sql + ";")
-
-    def table(self, name, earlier):
-        columns = ["id integer" if self.maybe() else "id bigint GENERATED ALWAYS AS IDENTITY"]
-        names = []
-        for letter in self.TYPES:
-            if not self.maybe(0.6):
-                continue
-            kind = self.rng.choice(self.TYPES[letter])
-            line = f"{letter} {kind}"
-            if kind in self.DEFAULTS and self.maybe(0.4):
-                line += f" DEFAULT {self.DEFAULTS[kind]}"
-            if self.maybe(0.3):
-                line += " NOT NULL"
-            columns.append(line)
-            if kind != "jsonb":
-                names.append(letter)
-        self.rng.shuffle(columns)
-        self.add(f"CREATE TABLE {name} ({', '.join(columns)})")
-        if self.maybe(0.8):
-            self.add(f"ALTER TABLE {name} ADD CONSTRAINT {name}_key "
-                     + self.rng.choice(["PRIMARY KEY", "UNIQUE"]) + " (id)")
-        if names and self.maybe(0.5):
-            self.add(f"CREATE INDEX {name}_i ON {name} ({self.rng.choice(names)}"
-                     + (", id)" if self.maybe() else ")")
-                     + (" WHERE id > 5" if self.maybe(0.3) else ""))
-        if self.maybe(0.4):
-            self.add(f"ALTER TABLE {name} ADD CONSTRAINT {name}_c CHECK (id > {self.rng.randint(1, 3)})"
-                     + (" NOT VALID" if self.maybe(0.2) else ""))
-        if earlier and self.maybe(0.5):
-            target = self.rng.choice(earlier)
-            self.add(f"ALTER TABLE {name} ADD COLUMN r integer, ADD CONSTRAINT {name}_r FOREIGN KEY"
-                     f" (r) REFERENCES {target}_t (k)" + (" ON DELETE CASCADE" if self.maybe() else ""))
-        if self.maybe(0.3):
-            self.add(f"CREATE TRIGGER tg BEFORE INSERT ON {name} FOR EACH ROW EXECUTE FUNCTION tr()")
-        if self.maybe(0.6):
-            self.add(f"CREATE VIEW v_{name} AS SELECT * FROM {name}"
-                     + (" WHERE id > 1" if self.maybe() else ""))
-            if self.maybe():
-                self.add(f"CREATE {self.rng.choice(['', 'MATERIALIZED '])}VIEW w_{name} AS"
-                         f" SELECT id FROM v_{name}")
-
-    def schema(self):
-        self.add("CREATE TYPE mood AS ENUM ('sad', 'ok')")
-        self.add("CREATE DOMAIN amount AS integer CHECK (VALUE > 0)")
-        self.add("CREATE FUNCTION f1(a integer) RETURNS bigint LANGUAGE sql AS"
-                 f" 'SELECT {self.rng.randint(1, 3)}::bigint'")
-        self.add("CREATE FUNCTION tr() RETURNS trigger LANGUAGE plpgsql AS"
-                 " $$BEGIN RETURN NEW; END$$")
-        if self.maybe():
-            self.add("CREATE SCHEMA other")
-            self.add("CREATE TABLE other.t (id serial, p text UNIQUE)")
-        if self.maybe():
-            self.add(f"CREATE SEQUENCE s INCREMENT {self.rng.randint(1, 3)}")
-            if self.maybe():
-                self.add("CREATE TABLE uses_s (n bigint DEFAULT nextval('s'))")
-        if self.maybe(0.3):
-            self.add("CREATE EXTENSION pg_trgm")
-        if self.maybe(0.4):
-            self.add("CREATE TYPE pair AS (a integer, b mood[])")
-            self.add("CREATE FUNCTION g(p pair) RETURNS integer LANGUAGE sql AS 'SELECT 1'")
-        earlier = []
-        for number in range(self.rng.randint(1, 5)):
-            if self.maybe(0.7):
-                self.add(f"CREATE TABLE t{number}_t (k integer PRIMARY KEY)")
-                earlier.append(f"t{number}")
-            self.table(f"t{number}", earlier)
-        return "\n".join(self.lines)
-
-
 class Property(WriteCase):
-    """What is written makes, by pgstride's own up and down, what psql makes of the schemas."""
+    """What is written makes, by pgstride's own up and down, what psql makes of the schemas.
 
-    SEEDS = int(os.environ.get("PGSTRIDE_WRITE_SEEDS", "3"))
+    PGSTRIDE_WRITE_PAIRS says of how many pairs, and PGSTRIDE_WRITE_FROM which is the first.
+    """
+
+    PAIRS = int(os.environ.get("PGSTRIDE_WRITE_PAIRS", "25"))
     FIRST = int(os.environ.get("PGSTRIDE_WRITE_FROM", "1"))
+    ROUND_EVERY = 5  # of these pairs each is written there, back and there again
+    REASONS = ()  # for which a pair may be refused, as the message has them
+
+    def setUp(self):
+        super().setUp()
+        self.set_durable("off")
+        self.addCleanup(self.set_durable, "on")
+
+    def set_durable(self, state):
+        """A database is made and dropped many times faster without."""
+        self.cluster.psql("postgres", f"ALTER SYSTEM SET fsync = {state};"
+                                      "SELECT pg_reload_conf()")
 
     def dump(self, name):
         """The dump as a set of lines: a column that was added stands elsewhere."""
-        return sorted(line.rstrip(",") for line in self.cluster.dump(name).splitlines())
+        text = self.cluster.dump(name, "--exclude-table=schema_migrations",
+                                 "--exclude-table=pgstride_history*")
+        return sorted(line.rstrip(",") for line in text.splitlines())
 
     def of_psql(self, schema):
         name = self.new_database()
         self.cluster.psql(name, schema)
         return self.dump(name)
 
-    def of_folder(self, name):
-        self.cluster.psql(name, "CREATE TABLE IF NOT EXISTS schema_migrations ();"
-                                "CREATE TABLE IF NOT EXISTS pgstride_history ()")
-        self.forget_ours(name)
-        return self.dump(name)
+    def is_written(self, seed, schema):
+        result = self.write(schema, "step", "--allow-destructive")
+        if any(reason in result.stderr for reason in self.REASONS):
+            return False
+        self.assertEqual((0, ""), (result.status, result.stderr), f"pair {seed}\n{schema}")
+        return True
+
+    def compare(self, seed, schemas):
+        """Each step of the folder, and each back from it, by the server's own dump."""
+        wanted = [self.of_psql(schema) for schema in schemas]
+        if len(glob.glob(self.migrations + "/*.up.sql")) < 4:
+            return  # two of them agree
+        name = self.new_database()
+        options = ["--database", self.cluster.url(name), "--path", self.migrations]
+        for words, expected in (("up 1", 0), ("up 1", 1), ("down 1", 0), ("up 1", 1), ("up 1", 0),
+                                ("up 1", 1), ("down 1", 0), ("down 1", 1), ("down 1", 0)):
+            self.assert_good(self.run_pgstride(*options, *words.split()))
+            self.assertEqual(wanted[expected], self.dump(name), f"pair {seed} {words}")
 
     def check(self, seed):
         rng = random.Random(seed)
         schemas = [Inventor(rng).schema(), Inventor(rng).schema()]
         for path in glob.glob(self.migrations + "/*"):
             os.remove(path)
-        for schema in (*schemas, schemas[0]):
-            result = self.write(schema, "step", "--allow-destructive")
-            if "cannot be changed" in result.stderr and result.status == 1:
-                return False
-            self.assertEqual(0, result.status, f"seed {seed}\n{schema}\n{result.stderr}")
-        wanted = [self.of_psql(schema) for schema in schemas]
-        count = len(glob.glob(self.migrations + "/*.up.sql"))
-        if count != 3:
-            return True
-        for words, expected in ((["up", "1"], 0), (["up", "2"], 1), (["up", "3"], 0),
-                                (["up", "2", "down"], 1)):
-            name = self.new_database()
-            url = self.cluster.url(name)
-            options = ["--database", url, "--path", self.migrations]
-            if words[-1] == "down":
-                self.assert_good(self.run_pgstride(*options, "up"))
-                self.assert_good(self.run_pgstride(*options, "down", "1"))
-            else:
-                self.assert_good(self.run_pgstride(*options, *words))
-            self.assertEqual(wanted[expected], self.of_folder(name), f"seed {seed} {words}")
-        return True
+        if seed % self.ROUND_EVERY != 0:
+            for direction, text in (("up", schemas[0]), ("down", "")):
+                path = os.path.join(self.migrations, f"000001_first.{direction}.sql")
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(text)
+            return self.is_written(seed, schemas[1])
+        is_done = all(self.is_written(seed, schemas[turn]) for turn in (0, 1, 0, 1))
+        if is_done:
+            self.compare(seed, schemas)
+        return is_done
 
     def test_random_schemas_there_and_back(self):
-        seeds = range(self.FIRST, self.FIRST + self.SEEDS)
-        done = sum(self.check(seed) for seed in seeds)
-        print(f"{done} of {self.SEEDS} random pairs written and proven")
-        self.assertGreaterEqual(done * 2, self.SEEDS)
+        pairs = range(self.FIRST, self.FIRST + self.PAIRS)
+        refused = sum(not self.check(seed) for seed in pairs)
+        print(f"{self.PAIRS} random pairs, {refused} refused, the others proven")
+        self.assertLessEqual(refused * 20, self.PAIRS)

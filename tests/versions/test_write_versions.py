@@ -33,7 +33,7 @@ class OnEachVersion(effects.EffectsCase):
 
 
 class WriteOnEachVersion(write.Property):
-    SEEDS = 1
+    PAIRS = 4
     server = None
 
     @property
@@ -46,5 +46,5 @@ class WriteOnEachVersion(write.Property):
                 self.server = Cluster.start(version)
                 self.addCleanup(self.server.stop)
                 self._dbname = None
-                for seed in range(100, 100 + self.SEEDS):
-                    self.check(seed)
+                for seed in range(100, 100 + self.PAIRS):
+                    self.assertTrue(self.check(seed))
