@@ -59,10 +59,15 @@ command(struct alone *alone, char *sql, size_t count, const char *const *values,
     "              WHERE NOT indisvalid), '[]')))\n"                                               \
     "RETURNING id"
 
+/*
+ * "since": the row's last change before the statement that was under way when the
+ * run stopped. What is newer is that statement's.
+ */
 #define SQL_START_AGAIN                                                                            \
     "UPDATE %s\n"                                                                                  \
     "   SET outcome = 'started', checksum = $2, statements_total = $3,\n"                          \
-    "       error = jsonb_build_object('invalid_before', error -> 'invalid_before'),\n"            \
+    "       error = jsonb_build_object('invalid_before', error -> 'invalid_before',\n"             \
+    "                                  'since', coalesce(error ->> 'since', xmin::text)),\n"       \
     "       started_at = now(), finished_at = NULL, run_id = $4, runner = $5,\n"                   \
     "       tool_version = $6\n"                                                                   \
     " WHERE id = $1"
@@ -208,7 +213,7 @@ enter_roles(struct alone *alone, struct error *err)
 
 #define SQL_PROGRESS                                                                               \
     "UPDATE %s\n"                                                                                  \
-    "   SET statements_done = $2, checksum = $3\n"                                                 \
+    "   SET statements_done = $2, checksum = $3, error = error - 'since'\n"                        \
     " WHERE id = $1"
 
 /* Does the file's transaction in which statement `index` stands end prepared, with its locks? */
@@ -268,6 +273,24 @@ alone_send(struct alone *alone, size_t index, struct error *err)
     return false;
 }
 
+/* Refused, as an index is there: the one that this statement built before the run was stopped? */
+static bool
+was_built_before(
+    struct alone *alone, const struct statement *statement, const char *sql, struct error *refusal)
+{
+    struct error failure = ERROR_INIT;
+    bool is_built = false;
+
+    if (!statement->is_run_alone || !alone->step->is_resumed ||
+        !error_is_sqlstate(refusal, "42P07"))
+        return false;
+    if (!concurrent_index_find_built(alone->run, alone->attempt_id, sql, &is_built, &failure)) {
+        *refusal = failure;
+        return false;
+    }
+    return is_built;
+}
+
 bool
 alone_send_outside(struct alone *alone, size_t index, struct error *err)
 {
@@ -277,7 +300,7 @@ alone_send_outside(struct alone *alone, size_t index, struct error *err)
     if (statement->is_run_alone && alone->step->is_resumed &&
         !concurrent_index_sweep(alone->run, alone->attempt_id, sql, err))
         return false;
-    if (!alone_send(alone, index, err))
+    if (!alone_send(alone, index, err) && !was_built_before(alone, statement, sql, err))
         return false;
     if (statement->is_run_alone && !concurrent_index_check(alone->run, sql, err)) {
         run_place_error(alone->run, alone->step, index, 0, err);

@@ -9,6 +9,16 @@
     "$1 ~* ('\\m' || regexp_replace(" relation "." name                                            \
     ", '([^[:alnum:]_])', '\\\\\\1', 'g') || '\\M')"
 
+#define SQL_BUILT                                                                                  \
+    "SELECT format('%%I.%%I', n.nspname, c.relname)\n"                                             \
+    "  FROM %s AS h, pg_index AS i\n"                                                              \
+    "  JOIN pg_class AS c ON c.oid = i.indexrelid\n"                                               \
+    "  JOIN pg_class AS t ON t.oid = i.indrelid\n"                                                 \
+    "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"                                         \
+    " WHERE h.id = $2 AND i.indisvalid\n"                                                          \
+    "   AND age(c.xmin) < age((h.error ->> 'since')::xid)\n"                                       \
+    "   AND " IS_NAMED("c", "relname") " AND " IS_NAMED("t", "relname")
+
 #define SQL_INVALID                                                                                \
     "SELECT format('%%I.%%I', n.nspname, c.relname)\n"                                             \
     "  FROM pg_index AS i\n"                                                                       \
@@ -63,6 +73,27 @@ concurrent_index_sweep(struct run *run, const char *attempt_id, const char *sql,
         if (!drop(run, pg_rows_text(rows, i, 0), err))
             return false;
     }
+    return true;
+}
+
+bool
+concurrent_index_find_built(
+    struct run *run, const char *attempt_id, const char *sql, bool *is_built, struct error *err)
+{
+    AUTO_STRING char *query = memory_printf(SQL_BUILT, run->session.ledger.history_table);
+    const char *const values[] = {sql, attempt_id};
+    AUTO_ROWS struct pg_rows *rows = NULL;
+
+    if (!session_query(&run->session, query, ARRAY_LENGTH(values), values, &rows, err))
+        return error_prefix(err, "cannot look for the index");
+    *is_built = pg_rows_count(rows) > 0;
+    if (!*is_built)
+        return true;
+    AUTO_STRING char *text = memory_printf(
+        "the index %s is there and valid: an earlier run built it, and was stopped before it could "
+        "say so",
+        pg_rows_text(rows, 0, 0));
+    tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
     return true;
 }
 

@@ -19,6 +19,13 @@
 MUST_CHECK bool concurrent_index_sweep(
     struct run *run, const char *attempt_id, const char *sql, struct error *err);
 
+/*
+ * Is there a valid index that the statement names, on a table that it names, and newer than the
+ * last word in the history of an attempt that was stopped? Then the statement had built it.
+ */
+MUST_CHECK bool concurrent_index_find_built(
+    struct run *run, const char *attempt_id, const char *sql, bool *is_built, struct error *err);
+
 /* Errors   ERROR_DATABASE: an index that the statement names is not valid. */
 MUST_CHECK bool concurrent_index_check(struct run *run, const char *sql, struct error *err);
 

@@ -18,7 +18,7 @@ STEPS = 40
 def step(number):
     """Each transaction leaves a trace of how often it ran."""
     if number % 10 == 5:
-        return f"CREATE INDEX CONCURRENTLY IF NOT EXISTS i{number} ON t{number - 1} (a);\n"
+        return f"CREATE INDEX CONCURRENTLY i{number} ON t{number - 1} (a);\n"
     return f"CREATE TABLE t{number} (a int);\nINSERT INTO trace VALUES ({number});\n"
 
 

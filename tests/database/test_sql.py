@@ -4,6 +4,7 @@
 import re
 
 from database.case import DatabaseCase
+from support.proxy import LosingProxy
 from support.cluster import clean_environment, run_program
 
 
@@ -278,6 +279,58 @@ class OutsideATransaction(DatabaseCase):
         self.assertEqual("t", self.psql(
             "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass"))
         self.assertEqual("2|f", self.version())
+
+
+class StoppedBehindABuild(DatabaseCase):
+    """The server built the index, and the run was cut off before it could say so."""
+
+    TABLE = "CREATE TABLE t (n int);"
+    BUILD = "CREATE INDEX CONCURRENTLY i ON t (n);"
+    LOST = ("connecting again: the connection to the database was lost: server closed the "
+            "connection unexpectedly; This probably means the server terminated abnormally; "
+            "before or while processing the request.")
+    REFUSED = """\
+            <time> ERROR 2_i.up.sql:1:1: relation "i" already exists (42P07)
+                               1 | CREATE INDEX CONCURRENTLY i ON t (n);
+                               It ran outside a transaction: what stands before this statement was kept, and the version is 2, dirty, until the rest is done. Mend the file and run again: it goes on here."""
+
+    def run_cut_off_at(self, word, files):
+        proxy = LosingProxy(self.cluster.port, word)
+        self.addCleanup(proxy.stop)
+        server = self.cluster
+        return self.up(files, database=f"postgres://postgres:{server.password}@127.0.0.1:"
+                                       f"{proxy.port}/{self.dbname}?sslmode=disable")
+
+    def test_the_index_is_taken_for_its_own(self):
+        result = self.run_cut_off_at(b"CREATE INDEX\0", {
+            "1_t.up.sql": self.TABLE, "2_i.up.sql": self.BUILD, "3_u.up.sql": "CREATE TABLE u ();"})
+        self.assert_log(result, f"""
+            <time> INFO  3 of 3 migrations pending on <database> at 127.0.0.1: none -> 3
+            <time> INFO  1_t applied in <duration> (1 statement); current version is 1
+            <time> WARN  {self.LOST}
+            <time> WARN  2_i goes on at statement 1 of 1, where an earlier run stopped
+            <time> WARN  the index public.i is there and valid: an earlier run built it, and was stopped before it could say so
+            <time> INFO  2_i applied in <duration> (1 statement); current version is 2
+            <time> INFO  3_u applied in <duration> (1 statement); current version is 3
+            <time> INFO  succeeded! 3 migrations applied in <duration>; none -> 3
+        """, status=0)
+
+    def test_one_that_was_there_before_is_not(self):
+        files = {"1_t.up.sql": self.TABLE + "CREATE INDEX i ON t (n);", "2_i.up.sql": self.BUILD}
+        self.assert_log(self.run_cut_off_at(b"42P07", files), f"""
+            <time> INFO  2 of 2 migrations pending on <database> at 127.0.0.1: none -> 2
+            <time> INFO  1_t applied in <duration> (2 statements); current version is 1
+            <time> WARN  {self.LOST}
+            <time> WARN  2_i goes on at statement 1 of 1, where an earlier run stopped
+{self.REFUSED}
+            <time> ERROR failed: 1 of 2 applied in <duration>; none -> 1 (wanted 2); a retry will not help
+        """, status=1)
+        self.assert_log(self.up(files), f"""
+            <time> INFO  1 of 2 migrations pending on <database> at 127.0.0.1: 2 -> 2
+            <time> WARN  2_i goes on at statement 1 of 1, where an earlier run stopped
+{self.REFUSED}
+            <time> ERROR failed: 0 of 1 applied in <duration>; 2 -> 2 (wanted 2); a retry will not help
+        """, status=1)
 
 
 class Resumed(DatabaseCase):
