@@ -193,8 +193,12 @@ pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
             {.fd = is_stopping ? -1 : signals_descriptor(), .events = POLLIN},
             {.fd = other != NULL ? PQsocket(other) : -1, .events = POLLIN},
         };
-        if (poll(wait, ARRAY_LENGTH(wait), timeout_ms) <= 0)
+        if (poll(wait, ARRAY_LENGTH(wait), timeout_ms) <= 0) {
+            /* libpq leaves a message unread where it finds no memory for it: it may have some now. */
+            if (!PQisBusy(pg->connection))
+                return true;
             continue;
+        }
         if (other != NULL && wait[2].revents != 0 && !check_other(pg, other, err))
             return false;
         if ((wait[0].revents & ~POLLOUT) != 0)

@@ -57,6 +57,7 @@ class LiveLine(DatabaseCase):
         self.assertEqual(self.normalise("""\
 <time> INFO  1 of 1 migration pending on <database> at 127.0.0.1: none -> 1
 <time> INFO  1_slow applied in <duration> (2 statements); current version is 1
+<time> INFO  schema changed; tables: +slow
 <time> INFO  succeeded! 1 migration applied in <duration>; none -> 1
 """), self.normalise("\n".join(lines)))
         self.assertNotIn("\x1b", "".join(lines))
