@@ -194,7 +194,8 @@ pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
             {.fd = other != NULL ? PQsocket(other) : -1, .events = POLLIN},
         };
         if (poll(wait, ARRAY_LENGTH(wait), timeout_ms) <= 0) {
-            /* libpq leaves a message unread where it finds no memory for it: it may have some now. */
+            /* libpq leaves a message unread where it finds no memory for it: it may have some now.
+             */
             if (!PQisBusy(pg->connection))
                 return true;
             continue;

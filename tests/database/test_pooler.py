@@ -24,7 +24,7 @@ class Pooled(DatabaseCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.server = Cluster.start()
+        cls.server = Cluster.start(fsync="off")
         cls.addClassCleanup(cls.server.stop)
         cls.poolers = {}
         for mode in ("transaction", "session"):

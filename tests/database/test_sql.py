@@ -349,7 +349,7 @@ class Baseline(DatabaseCase):
         row = "x" * 100
         rows = "".join(f"{n}\t{row}\n" for n in range(100_000))
         self.assert_good(self.up({"1_a.up.sql": "CREATE TABLE t (n int, x text);\n"
-                                  f"COPY t FROM stdin;\n{rows}\\.\n"}))
+                                  f"COPY t FROM stdin;\n{rows}\\.\n"}, timeout=240))
         self.assertEqual("100000|10000000", self.psql("SELECT count(*), sum(length(x)) FROM t"))
 
 

@@ -34,7 +34,7 @@ listen_addresses = '127.0.0.1'
 max_connections = 60
 max_prepared_transactions = 2
 shared_buffers = 32MB
-fsync = on                      # exit 0 means durable: that is measured here
+fsync = {fsync}
 log_lock_waits = on
 log_line_prefix = '%m [%p] %q%a '
 timezone = 'UTC'
@@ -158,12 +158,13 @@ class Cluster:
     superuser = SUPERUSER
     password = PASSWORD
 
-    def __init__(self, version, place=None, access=ACCESS):
+    def __init__(self, version, place=None, access=ACCESS, fsync="on"):
         self.version = version
         self.root = None if version in installed_versions() else servers.root(version)
         self.bin = f"/usr/lib/postgresql/{version}/bin"
         self.folder = tempfile.mkdtemp(prefix="pgstride-cluster-", dir=place)
         self.access = access
+        self.fsync = fsync
         os.chmod(self.folder, 0o755)
         self.data = f"{self.folder}/data"
         self.socket_dir = f"{self.folder}/socket"
@@ -176,15 +177,16 @@ class Cluster:
             give_to_server_user(path)
 
     @classmethod
-    def start(cls, version=None, place=None, access=ACCESS):
+    def start(cls, version=None, place=None, access=ACCESS, fsync="on"):
         """A new cluster of this major version (support/servers.py), by default the newest installed.
 
-        place: the folder that its own is made in; access: its pg_hba.conf
+        place: the folder that its own is made in; access: its pg_hba.conf; fsync: "off" where
+        nothing is measured, and nothing has to outlive the machine
         """
         installed = installed_versions()
         if not installed:
             raise ClusterError("no PostgreSQL server in /usr/lib/postgresql")
-        cluster = cls(int(version or installed[0]), place, access)
+        cluster = cls(int(version or installed[0]), place, access, fsync)
         try:
             cluster._create()
             cluster._start_on_free_port()
@@ -221,7 +223,7 @@ class Cluster:
         )
         make_tls(f"{self.folder}/tls")
         with open(f"{self.data}/postgresql.conf", "a", encoding="ascii") as file:
-            file.write(CONFIGURATION.format(tls=f"{self.folder}/tls"))
+            file.write(CONFIGURATION.format(tls=f"{self.folder}/tls", fsync=self.fsync))
         with open(f"{self.data}/pg_hba.conf", "w", encoding="ascii") as file:
             file.write(self.access)
 
@@ -403,10 +405,14 @@ _shared = None
 
 
 def shared_cluster():
-    """The one cluster of this test process, started when first asked for."""
+    """The one cluster of this test process, started when first asked for.
+
+    Whatever stops a server has one of its own. Here each test drops its database,
+    and would wait for the disk for longer than it takes.
+    """
     global _shared
     if _shared is None or not _shared.is_running:
-        _shared = Cluster.start()
+        _shared = Cluster.start(fsync="off")
     return _shared
 
 
