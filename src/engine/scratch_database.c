@@ -79,6 +79,16 @@ sweep(struct session *server, struct error *err)
     return true;
 }
 
+/* Nothing in it need outlive a crash, so no commit waits for the disk. */
+static bool
+hurry(const struct scratch_database *database, struct error *err)
+{
+    AUTO_STRING char *sql =
+        memory_printf("ALTER DATABASE %s SET synchronous_commit = off", database->name);
+
+    return pg_command(database->server->db, sql, 0, NULL, err);
+}
+
 bool
 scratch_database_make(struct session *server,
     const char *purpose,
@@ -99,7 +109,7 @@ scratch_database_make(struct session *server,
     /* A stop may come when the server has made it, and we have not heard. */
     *database = (struct scratch_database){.server = server, .name = TAKE(name)};
     if (pg_command(db, pg_rows_text(create, 0, 0), 0, NULL, err))
-        return true;
+        return hurry(database, err);
     if (err->kind == ERROR_DATABASE)
         free(TAKE(database->name));
     error_prefix(err, "no scratch database can be made");
