@@ -64,6 +64,10 @@ author_run(struct bench *bench,
         if (error_is_sqlstate(err, "42846") || error_is_sqlstate(err, "42804"))
             return error_hint(err, "Nothing was written. No cast leads from the one type to the "
                                    "other: write this migration by hand: pgstride create.");
+        if (error_is_sqlstate(err, "53200"))
+            return error_hint(err,
+                "Nothing was written. It locks more than the server has room for: "
+                "raise max_locks_per_transaction, or go there in several steps.");
         return fail_proof(bench, err);
     }
     return (is_alone || pg_command(db, "COMMIT", 0, NULL, err)) && bench_load(bench, got, err);

@@ -15,21 +15,45 @@ sort_by_number(const void *left, const void *right)
     return (a->number > b->number) - (a->number < b->number);
 }
 
-/* A table's parts of one kind, in their order; the caller frees the list. */
+/* Where the objects begin whose kind and name are these, or the next. */
+static size_t
+find_first(const struct model *model, enum model_kind kind, const char *name)
+{
+    size_t first = 0;
+    size_t end = model->count;
+
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+        const struct model_object *object = &model->objects[middle];
+        if (object->kind < kind || (object->kind == kind && strcmp(object->name, name) < 0))
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return first;
+}
+
+/* A table's parts of one kind, whose names begin with its own, in their order; to be freed. */
 static const struct model_object **
 list_parts(const struct model *model,
     const struct model_object *table,
     enum model_kind kind,
     size_t *count)
 {
-    const struct model_object **parts = memory_new((model->count + 1) * sizeof(void *));
+    const struct model_object **parts = NULL;
+    size_t capacity = 0;
+    size_t size = strlen(table->name);
 
     *count = 0;
-    for (size_t i = 0; i < model->count; i++) {
-        if (model->objects[i].kind == kind && model->objects[i].whole == table)
-            parts[(*count)++] = &model->objects[i];
+    for (size_t i = find_first(model, kind, table->name); i < model->count; i++) {
+        const struct model_object *object = &model->objects[i];
+        if (object->kind != kind || strncmp(object->name, table->name, size) != 0)
+            break;
+        if (object->whole == table)
+            *ARRAY_ADD(parts, *count, capacity) = object;
     }
-    qsort(parts, *count, sizeof(void *), sort_by_number);
+    if (*count > 0)
+        qsort(parts, *count, sizeof(void *), sort_by_number);
     return parts;
 }
 
