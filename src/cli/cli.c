@@ -158,8 +158,7 @@ read_method(const struct config *config, struct command_line *line, struct error
     }
     if (config->name == NULL)
         return error_set(err, ERROR_USAGE, "--method write needs --name NAME");
-    bool is_create =
-        config->schema_file == NULL && !config->is_destructive && !config->is_online;
+    bool is_create = config->schema_file == NULL && !config->is_destructive && !config->is_online;
     line->command = is_create ? "create" : "write";
     line->arguments[line->arguments_count++] = config->name;
     return true;
