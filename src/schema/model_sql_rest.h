@@ -103,7 +103,8 @@
     "            UNION ALL\n"                                                                      \
     "            SELECT split_part(given, '=', 1), format('SET (%s)', given),\n"                   \
     "                   format('RESET (%s)', split_part(given, '=', 1))\n"                         \
-    "              FROM unnest(attoptions) AS given) AS f\n"                                       \
+    "              FROM unnest(attoptions) AS given\n"                                             \
+    "             WHERE given ~ '^n_distinct') AS f\n"                                             \
     "     WHERE relkind IN ('r', 'p', 'm')\n"                                                      \
     "    UNION ALL\n"                                                                              \
     "    SELECT name || '.' || quote_ident(tgname), 'state of a trigger',\n"                       \
