@@ -194,9 +194,9 @@ pg_wait(struct pg *pg, bool is_writable_wanted, struct error *err)
             {.fd = other != NULL ? PQsocket(other) : -1, .events = POLLIN},
         };
         if (poll(wait, ARRAY_LENGTH(wait), timeout_ms) <= 0) {
-            /* libpq leaves a message unread where it finds no memory for it: it may have some now.
+            /* libpq leaves a message unread where it finds no memory for it; now it may have some.
              */
-            if (!PQisBusy(pg->connection))
+            if (!is_writable_wanted && !PQisBusy(pg->connection))
                 return true;
             continue;
         }

@@ -172,6 +172,7 @@ class Server(DatabaseCase):
                                 r"too many connections for role")
         self.end_session(holder)
         self.assert_good(self.finish(process))
+        self.wait_until(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'", "0")
         holder = self.cluster.start_psql(self.dbname, role)
         self.addCleanup(self.end_session, holder)
         self.wait_until(f"SELECT count(*) FROM pg_stat_activity WHERE usename = '{role}'", "1")
