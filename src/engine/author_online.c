@@ -124,7 +124,7 @@ author_write_online(struct bench *folder,
     text_puts(&authored->losses, text_string(&difference.losses));
     online_plan_make(old, new, &difference, &plan);
     __attribute__((cleanup(way_done))) struct way way = {
-        .states = memory_new((plan.count + 1) * sizeof(*way.states)),
+        .states = memory_new((plan.count + 1) * sizeof(void *)),
         .count = plan.count,
         .is_down_alone = memory_new(plan.count + 1),
     };
