@@ -381,6 +381,7 @@ run_to_goal(struct run *run, const struct goal *goal, struct error *err)
             return false;
         error_prefix(err, "connecting again");
         tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = err->message});
+        run->lost_pid = pg_backend_pid(run->session.db);
         session_close(&run->session);
         if (!signals_sleep(RECONNECT_MS << reconnects, err))
             return false;

@@ -214,6 +214,27 @@ session_history(
                history_load(session->db, &session->ledger, with_details, history, err), err);
 }
 
+/*
+ * A lost connection may stand at the server: with the migration lock, and with a snapshot that a
+ * concurrent index build would wait for.
+ */
+#define SQL_END_LOST                                                                               \
+    "SELECT pg_terminate_backend(pid)\n"                                                           \
+    "  FROM pg_stat_activity\n"                                                                    \
+    " WHERE pid = $1::int AND pid <> pg_backend_pid() AND usename = session_user\n"                \
+    "   AND application_name = current_setting('application_name')"
+
+static bool
+end_lost(struct session *session, struct error *err)
+{
+    char pid[16];
+    const char *const values[] = {pid};
+
+    snprintf(pid, sizeof(pid), "%d", session->lost_pid);
+    return session->lost_pid == 0 ||
+           pg_command(session->db, SQL_END_LOST, ARRAY_LENGTH(values), values, err);
+}
+
 bool
 session_open(struct session *session, enum session_purpose purpose, struct error *err)
 {
@@ -226,7 +247,8 @@ session_open(struct session *session, enum session_purpose purpose, struct error
         return error_hint(err, "pgstride needs PostgreSQL 13 or newer.");
     }
     pg_limit(session->db, pg_patience_ms(session->db));
-    bool is_good = (session->is_greeted_ahead || session_greet(session, purpose, err)) &&
+    bool is_good = end_lost(session, err) &&
+                   (session->is_greeted_ahead || session_greet(session, purpose, err)) &&
                    session_hear_greeting(session, purpose, err);
     pg_limit(session->db, 0);
     return is_good;

@@ -2,7 +2,7 @@
 """What is in between holds the connection open and passes nothing on: TCP sees no fault."""
 
 from database.case import DatabaseCase
-from support.proxy import LosingProxy
+from support.proxy import FaultProxy, LosingProxy
 
 FILES = {
     "1_a.up.sql": "CREATE TABLE trace (step int);\nINSERT INTO trace VALUES (1);\n",
@@ -53,6 +53,20 @@ class Silence(DatabaseCase):
             <time> INFO  succeeded! 2 migrations applied in <duration>; none -> 2
         """, status=0)
         self.assert_applied_once()
+
+    def test_what_is_left_at_the_server_is_in_nobodys_way(self):
+        """Half of the questions came through: their transaction is open, with a snapshot."""
+        proxy = FaultProxy(self.cluster.port, "client", 10, "stall")
+        self.addCleanup(proxy.stop)
+        files = {**FILES, "3_c.up.sql": "CREATE INDEX CONCURRENTLY trace_step ON trace (step);\n"}
+        self.assert_log(self.up(files, database=self.url(proxy.port, 1000)), """
+            <time> WARN  connecting again: the server did not answer within <duration>
+            <time> INFO  3 of 3 migrations pending on <database> at 127.0.0.1: none -> 3
+            <time> INFO  1_a applied in <duration> (2 statements); current version is 1
+            <time> INFO  2_b applied in <duration> (1 statement); current version is 2
+            <time> INFO  3_c applied in <duration> (1 statement); current version is 3
+            <time> INFO  succeeded! 3 migrations applied in <duration>; none -> 3
+        """, status=0)
 
     def test_there_is_no_way_to_it_any_more(self):
         result = self.run_through(b"COMMIT\0", "stall", 1000, "--wait-timeout", "0", is_final=True)
