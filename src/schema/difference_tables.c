@@ -49,8 +49,10 @@ list_parts(const struct model *model,
         const struct model_object *object = &model->objects[i];
         if (object->kind != kind || strncmp(object->name, table->name, size) != 0)
             break;
-        if (object->whole == table)
-            *ARRAY_ADD(parts, *count, capacity) = object;
+        if (object->whole != table)
+            continue;
+        parts = memory_grow(parts, *count, &capacity, sizeof(void *));
+        parts[(*count)++] = object;
     }
     if (*count > 0)
         qsort(parts, *count, sizeof(void *), sort_by_number);
