@@ -20,7 +20,8 @@ OPTIONS = (
     " offline exit-code method name schema dev-database prefetch help version"
 ).split()
 OWN_OPTIONS = {"create": "ext dir seq digits format tz".split(),
-               "write": "ext dir seq digits format tz allow-destructive check online".split(), "down": ["all"],
+               "write": "ext dir seq digits format tz allow-destructive check online"
+                        " with-grants".split(), "down": ["all"],
                "plan": ["all", "observe", "fail-on"], "rehearse": ["all", "observe", "fail-on"],
                "wait": ["timeout"], "drop": ["f"]}
 FLAGS_ALONE = {"PGSTRIDE_" + name for name in ("PREFETCH", "HELP", "VERSION", "METHOD", "NAME")}

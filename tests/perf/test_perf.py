@@ -78,16 +78,18 @@ class Speed(PerfCase):
         self.assertLessEqual(ratio, 1.4)
 
     def test_a_long_way_to_the_server_costs_little(self):
-        """1,000 migrations at 5 ms: waiting for each would take 5 seconds more, at the least."""
+        """1,000 migrations at 5 ms: waiting for each would take 5 seconds more, at the least.
+
+        Not as a ratio: a disk takes more or less of the rest from one run to the next."""
         with wire.Wire(self.cluster.port, 5) as far:
             medians = self.median_apply(
                 self.make(corpus.make_tables(MIGRATIONS)), 3,
                 near=(self.pgstride, None), far=(self.pgstride, far.port),
             )
-        ratio = medians["far"] / medians["near"]
+        more = medians["far"] - medians["near"]
         print(f"{MIGRATIONS} migrations: {medians['near']:.3f} s, "
-              f"at +5 ms {medians['far']:.3f} s, ratio {ratio:.2f}")
-        self.assertLessEqual(ratio, 1.3)
+              f"at +5 ms {medians['far']:.3f} s, {more:.3f} s more")
+        self.assertLess(more, 2)
 
     def test_nothing_pending_takes_little_more_than_to_connect(self):
         made, up = self.adopted()
