@@ -103,6 +103,8 @@ is_worth_a_wait(const struct error *err, ConnStatusType phase)
 {
     if (err->sqlstate[0] != '\0')
         return is_starting_or_full(err->sqlstate);
+    if (strstr(err->message, "for connection option") != NULL)
+        return false; /* a parameter that libpq cannot read, which it finds out late */
     if (strstr(err->message, "server closed the connection") != NULL ||
         strstr(err->message, "could not receive data") != NULL ||
         strstr(err->message, "Connection reset") != NULL ||

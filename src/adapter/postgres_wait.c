@@ -112,7 +112,7 @@ pg_patience_ms(const struct pg *pg)
             patience_ms = strtoll(option->val, NULL, 10);
     }
     PQconninfoFree(options);
-    return patience_ms;
+    return patience_ms > 0 ? patience_ms : 0; /* libpq takes less for the system's default */
 }
 
 int64_t

@@ -213,6 +213,11 @@ class Refused(DatabaseCase):
                                hint: Check the user and the password; in a URL, special characters in the password are percent-encoded (@ is %40).
         """)
 
+    def test_a_parameter_that_is_no_number(self):
+        self.assert_at_once(self.cluster.url(self.dbname, tcp_user_timeout="soon"), """
+            <time> ERROR connection to server at "127.0.0.1", port <port> failed: invalid integer value "soon" for connection option "tcp_user_timeout"
+        """)
+
     def test_no_password(self):
         database = f"postgres://postgres@127.0.0.1:{self.cluster.port}/{self.dbname}"
         self.assert_at_once(database, """

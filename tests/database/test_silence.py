@@ -68,6 +68,10 @@ class Silence(DatabaseCase):
             <time> INFO  succeeded! 3 migrations applied in <duration>; none -> 3
         """, status=0)
 
+    def test_without_patience_nothing_is_taken_for_silence(self):
+        for patience_ms in (0, -1):
+            self.assert_good(self.up(FILES, database=self.url(self.cluster.port, patience_ms)))
+
     def test_there_is_no_way_to_it_any_more(self):
         result = self.run_through(b"COMMIT\0", "stall", 1000, "--wait-timeout", "0", is_final=True)
         self.assert_log(result, """
