@@ -775,7 +775,12 @@ class Property(WriteCase):
         text = self.cluster.dump(name, "--exclude-table=schema_migrations",
                                  "--exclude-table=pgstride_history*")
         text = re.sub(r" CONSTRAINT \w+ NOT NULL", " NOT NULL", text)  # its name is not compared
+        text = re.sub(r"(CREATE STATISTICS .* ON )(.+)( FROM)", self.sort_columns, text)
         return sorted(line.rstrip(",") for line in text.splitlines())
+
+    @staticmethod
+    def sort_columns(found):
+        return found[1] + ", ".join(sorted(found[2].split(", "))) + found[3]
 
     def of_psql(self, schema):
         name = self.new_database()
