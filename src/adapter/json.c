@@ -94,7 +94,9 @@ json_hide_secrets(const json_t *value)
         AUTO_TEXT text = TEXT_INIT;
         text_puts(&text, json_string_value(value));
         secret_hide(&text);
-        return json_string(text_string(&text));
+        AUTO_STRING char *hidden = text_take(&text);
+        text_mend_utf8(hidden); /* a secret that is not UTF-8 may begin within a character */
+        return json_string(hidden);
     }
     if (json_is_array(value)) {
         json_t *copy = json_array();
