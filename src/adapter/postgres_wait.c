@@ -136,11 +136,13 @@ keep_limit(struct pg *pg, int *timeout_ms, struct error *err)
 
     if (pg->silence_ms == 0)
         return true;
-    pg->is_given_up = left_ms <= 0;
-    if (pg->is_given_up)
-        return error_set(err, ERROR_CONNECTION, "the server did not answer within %" PRId64 "%s",
+    if (left_ms <= 0) {
+        error_set(err, ERROR_CONNECTION, "the server did not answer within %" PRId64 "%s",
             pg->silence_ms % 1000 == 0 ? pg->silence_ms / 1000 : pg->silence_ms,
             pg->silence_ms % 1000 == 0 ? " s" : " ms");
+        pg_give_up(pg, err);
+        return false;
+    }
     if (*timeout_ms < 0 || left_ms < *timeout_ms)
         *timeout_ms = (int)left_ms;
     return true;
@@ -161,7 +163,7 @@ check_other(struct pg *pg, PGconn *other, struct error *err)
     pg_fail_lost(other, err);
     error_prefix(err, "the migration lock was lost");
     cancel_statement(pg->connection);
-    pg->is_given_up = true;
+    pg_give_up(pg, err);
     return false;
 }
 

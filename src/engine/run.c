@@ -225,6 +225,7 @@ run_open(struct run *run, struct error *err)
         if (!session_is_started(&run->session))
             session_start(run->config, run->listener, &run->session);
         run->session.lost_pid = run->lost_pid;
+        run->session.lost_ms = run->lost_ms;
         if (!session_open(&run->session, SESSION_TO_RUN, err))
             return false;
         if (!session_lock(&run->session, err))

@@ -216,21 +216,25 @@ session_history(
 
 /*
  * A lost connection may stand at the server: with the migration lock, and with a snapshot that a
- * concurrent index build would wait for.
+ * concurrent index build would wait for. A process that began later only has its number: of
+ * another server, or of one that was started again.
  */
 #define SQL_END_LOST                                                                               \
     "SELECT pg_terminate_backend(pid)\n"                                                           \
     "  FROM pg_stat_activity\n"                                                                    \
     " WHERE pid = $1::int AND pid <> pg_backend_pid() AND usename = session_user\n"                \
-    "   AND application_name = current_setting('application_name')"
+    "   AND application_name = current_setting('application_name')\n"                              \
+    "   AND backend_start < clock_timestamp() - $2 * interval '1 ms'"
 
 static bool
 end_lost(struct session *session, struct error *err)
 {
     char pid[16];
-    const char *const values[] = {pid};
+    char since_ms[24];
+    const char *const values[] = {pid, since_ms};
 
     snprintf(pid, sizeof(pid), "%d", session->lost_pid);
+    snprintf(since_ms, sizeof(since_ms), "%" PRId64, clock_monotonic_ms() - session->lost_ms);
     return session->lost_pid == 0 ||
            pg_command(session->db, SQL_END_LOST, ARRAY_LENGTH(values), values, err);
 }

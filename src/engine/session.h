@@ -27,7 +27,8 @@ struct session {
     bool is_greeted_ahead; /* and what session_open asks has gone out to it */
     bool is_login_failed;  /* in its place: --auth got no token, for this reason */
     struct error login_failure;
-    int lost_pid; /* the server's process of a connection that was lost; 0: none */
+    int lost_pid;    /* the server's process of a connection that was lost; 0: none */
+    int64_t lost_ms; /* monotonic: when that was */
     const struct config *config;
     const struct listener *listener;
     struct ledger ledger;

@@ -47,7 +47,6 @@ silence_look(struct silence *silence, struct pg *db, struct pg *watched, struct 
     char pid[16];
     const char *const values[] = {pid};
     AUTO_ROWS struct pg_rows *rows = NULL;
-    AUTO_ROWS struct pg_rows *ended = NULL;
     struct error why = ERROR_INIT;
 
     snprintf(pid, sizeof(pid), "%d", pg_backend_pid(watched));
@@ -75,6 +74,5 @@ silence_look(struct silence *silence, struct pg *db, struct pg *watched, struct 
             " s: what is in between passes nothing on",
             pid, quiet_s);
     pg_give_up(watched, &why);
-    return pg_query(db, "SELECT pg_terminate_backend($1::int)", ARRAY_LENGTH(values), values,
-        &ended, err); /* with its locks */
+    return true;
 }

@@ -22,7 +22,7 @@ void silence_no_way(struct silence *silence, struct pg *watched, const struct er
 
 /*
  * Look through `db` at the process that `watched` waits for. When both have waited for long,
- * the process is ended, and `watched` given up as lost.
+ * `watched` is given up as lost; the next connection ends the process.
  */
 MUST_CHECK bool silence_look(
     struct silence *silence, struct pg *db, struct pg *watched, struct error *err);
