@@ -138,7 +138,9 @@ class Case(unittest.TestCase):
                 pipe.close()
 
     def finish(self, process, timeout=60, stdin=None):
-        """Wait for a started pgstride: its Result."""
+        """Wait for a started pgstride: its Result. Under valgrind it has ten times as long."""
+        if "valgrind" in os.environ.get("PGSTRIDE_WRAPPER", ""):
+            timeout *= 10
         try:
             stdout, stderr = process.communicate(stdin, timeout=timeout)
         except subprocess.TimeoutExpired:

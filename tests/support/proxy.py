@@ -8,6 +8,13 @@ import struct
 import threading
 
 
+def close_listener(listener):
+    """Close it, and end the accept() of another thread, which would keep it."""
+    with contextlib.suppress(OSError):
+        listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
 class LosingProxy:
     """Passes connections on to a port, and breaks one when the server's answer holds `word`
     for the `number`-th time; 0: never. What comes later passes.
@@ -50,7 +57,7 @@ class LosingProxy:
 
     def _be_silent(self, server):
         if self.is_final:
-            self.listener.shutdown(socket.SHUT_RDWR)
+            close_listener(self.listener)
         if self.fault == "half-open":
             server.close()
         if self.fault != "cut":
@@ -58,7 +65,7 @@ class LosingProxy:
 
     def stop(self):
         self.is_stopped.set()
-        self.listener.close()
+        close_listener(self.listener)
 
 
 class FaultProxy:
@@ -154,4 +161,4 @@ class FaultProxy:
 
     def stop(self):
         self.is_stopped.set()
-        self.listener.close()
+        close_listener(self.listener)
