@@ -106,19 +106,41 @@ next_result(struct pg *pg, PGresult **result, struct error *err)
     return true;
 }
 
+bool
+pg_keep_row(PGresult **row, PGresult **result)
+{
+    ExecStatusType status = PQresultStatus(*result);
+
+    if (status == PGRES_SINGLE_TUPLE) {
+        PQclear(*row);
+        *row = TAKE(*result);
+        return true;
+    }
+    if (status == PGRES_TUPLES_OK && *row != NULL) {
+        PQclear(*result);
+        *result = TAKE(*row);
+    }
+    pg_result_release(row);
+    return false;
+}
+
 /* Take everything that is left of a query; the last result that says something stays. */
 static bool
 finish_query(struct pg *pg, PGresult **last, struct error *err)
 {
+    AUTO_RESULT *row = NULL;
+
     for (;;) {
-        PGresult *next = NULL;
+        AUTO_RESULT *next = NULL;
         if (!next_result(pg, &next, err))
             return false;
         if (next == NULL)
             return true;
+        if (pg_keep_row(&row, &next))
+            continue;
         PQclear(*last);
-        *last = next;
-        ExecStatusType status = PQresultStatus(next);
+        *last = TAKE(next);
+        ExecStatusType status = PQresultStatus(*last);
         if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH)
             return true;
     }
@@ -289,7 +311,7 @@ drop_copy_data(struct pg *pg, struct error *err)
 bool
 pg_run(struct pg *pg, const char *sql, struct pg_reply *reply, struct error *err)
 {
-    if (!PQsendQuery(pg->connection, sql))
+    if (!PQsendQuery(pg->connection, sql) || !PQsetSingleRowMode(pg->connection))
         return pg_fail_lost(pg->connection, err);
     if (!run_to_end(pg, reply, err))
         return false;

@@ -146,7 +146,7 @@ enum pg_reply_kind {
 
 struct pg_reply {
     enum pg_reply_kind kind;
-    struct pg_rows *rows; /* of PG_REPLY_DONE; owned by the reply */
+    struct pg_rows *rows; /* of PG_REPLY_DONE: see pg_run, pg_pipeline_enter; owned by the reply */
     size_t position;      /* of PG_REPLY_FAILED: in characters of the SQL, from 1; 0: none */
     struct error error;
 };
@@ -156,7 +156,8 @@ void pg_reply_done(struct pg_reply *reply);
 
 /*
  * Run one statement as it is, also one that cannot run in a transaction. A
- * refusal by the server is PG_REPLY_FAILED, not an error.
+ * refusal by the server is PG_REPLY_FAILED, not an error. Of the rows the last
+ * stays: however many there are, one at a time is in memory.
  *
  * Errors   ERROR_CONNECTION; ERROR_STOPPED: and the server did not even answer.
  */
@@ -175,7 +176,11 @@ MUST_CHECK bool pg_run_copy(struct pg *pg,
  * of sending, one for each pg_pipeline_send and pg_pipeline_sync. After a
  * refusal all others are PG_REPLY_SKIPPED up to the next sync.
  */
-MUST_CHECK bool pg_pipeline_enter(struct pg *pg, struct error *err);
+enum pg_rows_wanted {
+    PG_ROWS_ALL,
+    PG_ROWS_LAST, /* of each statement, as pg_run does */
+};
+MUST_CHECK bool pg_pipeline_enter(struct pg *pg, enum pg_rows_wanted wanted, struct error *err);
 MUST_CHECK bool pg_pipeline_leave(struct pg *pg, struct error *err);
 MUST_CHECK bool pg_pipeline_send(
     struct pg *pg, const char *sql, size_t count, const char *const *values, struct error *err);

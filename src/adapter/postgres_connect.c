@@ -306,6 +306,7 @@ pg_close(struct pg *pg)
 {
     if (pg == NULL)
         return;
+    pg_result_release(&pg->row);
     PQfinish(pg->connection);
     free(pg);
 }

@@ -25,6 +25,8 @@ struct pg {
     bool is_given_up;   /* it did not answer */
     struct error why;   /* pg_give_up was called, for this reason */
     struct pg *other;   /* that must stand too; NULL: none */
+    enum pg_rows_wanted rows_wanted; /* of the pipeline */
+    PGresult *row;                   /* of PG_ROWS_LAST: the last that came so far; or NULL */
     /* After a request to stop. */
     int64_t stop_until_ms;   /* monotonic: how long the server's answers are waited for; 0: none */
     int64_t cancel_again_ms; /* when */
@@ -46,6 +48,12 @@ result_of(const struct pg_rows *rows)
 
 void pg_result_release(PGresult **result);
 #define AUTO_RESULT __attribute__((cleanup(pg_result_release))) PGresult
+
+/*
+ * Where rows come one at a time: is `*result` a row? Then it becomes `*row`, in place of
+ * the one before. At the end of the rows the last one becomes `*result`.
+ */
+bool pg_keep_row(PGresult **row, PGresult **result);
 
 /* Describe a refused statement. Returns false. */
 bool pg_fail_result(struct pg *pg, const PGresult *result, struct error *err);

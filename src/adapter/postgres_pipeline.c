@@ -3,8 +3,9 @@
 #include "base/memory.h"
 
 bool
-pg_pipeline_enter(struct pg *pg, struct error *err)
+pg_pipeline_enter(struct pg *pg, enum pg_rows_wanted wanted, struct error *err)
 {
+    pg->rows_wanted = wanted;
     return PQenterPipelineMode(pg->connection) == 1 || pg_fail_lost(pg->connection, err);
 }
 
@@ -64,6 +65,10 @@ bool
 pg_pipeline_receive(struct pg *pg, bool wait, struct pg_reply *reply, struct error *err)
 {
     for (;;) {
+        /* It holds for the statement whose answer has not begun; else it is refused, or so already.
+         */
+        if (pg->rows_wanted == PG_ROWS_LAST)
+            PQsetSingleRowMode(pg->connection);
         if (PQisBusy(pg->connection)) {
             if (!wait) {
                 reply->kind = PG_REPLY_NONE;
@@ -75,8 +80,8 @@ pg_pipeline_receive(struct pg *pg, bool wait, struct pg_reply *reply, struct err
         }
 
         AUTO_RESULT *result = PQgetResult(pg->connection);
-        if (result == NULL)
-            continue; /* between two statements */
+        if (result == NULL || pg_keep_row(&pg->row, &result))
+            continue; /* between two statements, or amid the rows of one */
         if (!pg_read_reply(pg, result, reply, err))
             return false;
         pg_rows_release(&reply->rows);

@@ -139,7 +139,7 @@ send_greeting(struct session *session, enum session_purpose purpose, struct erro
     session_add_settings(session, 1, is_pooled, &settings);
     for (size_t i = 0; i < ARRAY_LENGTH(keys); i++)
         snprintf(keys[i], sizeof(keys[i]), "%" PRId64, session->lock_keys[i]);
-    if (!pg_pipeline_enter(session->db, err))
+    if (!pg_pipeline_enter(session->db, PG_ROWS_ALL, err))
         return false;
     if (!pg_pipeline_send(session->db, text_string(&settings), session->settings_count,
             session->settings_values, err))

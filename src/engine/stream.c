@@ -338,7 +338,7 @@ stream_steps(struct run *run, size_t first, size_t end, struct error *err)
         .end = end,
         .durations_ms = memory_new((end - first) * sizeof(int64_t)),
     };
-    if (!pg_pipeline_enter(run->session.db, err))
+    if (!pg_pipeline_enter(run->session.db, PG_ROWS_LAST, err))
         return false;
     if (!prepare_statements(stream, err))
         return false;

@@ -270,7 +270,8 @@ outline_load(struct pg *db,
     const char *const values[] = {
         request->schema, request->left_out_tables[0], request->left_out_tables[1]};
 
-    if (!pg_pipeline_enter(db, err) || !pg_pipeline_send(db, SQL_BOUNDS, 0, NULL, err) ||
+    if (!pg_pipeline_enter(db, PG_ROWS_ALL, err) ||
+        !pg_pipeline_send(db, SQL_BOUNDS, 0, NULL, err) ||
         !pg_pipeline_send(db, sql, ARRAY_LENGTH(values), values, err) ||
         !pg_pipeline_sync(db, err) || !receive(db, &loaded->rows, err))
         return false;

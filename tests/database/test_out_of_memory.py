@@ -12,11 +12,10 @@ import subprocess
 import time
 
 from database.case import DatabaseCase
-from support.harness import ROOT
+from support.harness import ROOT, plain_binary
 from support.webhook import Webhook
 
 SUITE_S = 20
-DEBUG = os.path.join(ROOT, "build/debug/pgstride")
 FORMATS = ("text", "json")
 FILES = {
     "1_a.up.sql": "CREATE TABLE a (id int);\nINSERT INTO a VALUES (1);\n",
@@ -29,9 +28,7 @@ FILES = {
 class OutOfMemory(DatabaseCase):
     def setUp(self):
         super().setUp()
-        # The sanitizers have an allocator of their own: this wants a build without.
-        subprocess.run([os.path.join(ROOT, "scripts/compile"), "debug"], check=True,
-                       stdout=subprocess.DEVNULL)
+        self.binary = plain_binary()
         self.place = self.folder()
         self.wrapper = os.path.join(self.place, "fail_allocation.so")
         source = os.path.join(ROOT, "tests/support/fail_allocation.c")
@@ -44,7 +41,7 @@ class OutOfMemory(DatabaseCase):
         """Over TLS, with a message to Slack: each library has its part."""
         database = self.cluster.url(self.dbname, sslmode="require", search_path=schema)
         return subprocess.run(
-            [DEBUG, "--database", database, "--path", self.path, "--log-format", log_format, "up"],
+            [self.binary, "--database", database, "--path", self.path, "--log-format", log_format, "up"],
             env={"PATH": os.environ["PATH"], "SLACK_WEBHOOK_URL": self.slack.url, **environment},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             encoding="utf-8", errors="backslashreplace", timeout=60, check=False)

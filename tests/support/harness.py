@@ -42,6 +42,15 @@ def binary():
     return os.path.abspath(os.environ.get("PGSTRIDE_BINARY") or DEFAULT_BINARY)
 
 
+def plain_binary():
+    """A pgstride without sanitizers, which have an allocator of their own, and much memory."""
+    if "sanitize" not in binary():
+        return binary()
+    subprocess.run([os.path.join(ROOT, "scripts/compile"), "debug"], check=True,
+                   stdout=subprocess.DEVNULL)
+    return DEFAULT_BINARY
+
+
 def normalise(text):
     """Put placeholders for what differs between two runs: times, durations, pids, ports."""
     for pattern, placeholder in REPLACED:
