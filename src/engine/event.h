@@ -67,7 +67,7 @@ struct event {
     /* RUN_STARTED */
     const char *database;
     const char *host;
-    bool has_from;
+    bool has_from; /* also in MIGRATION_STARTED */
     int64_t from;
     bool is_dirty; /* VERSION_WAITING */
     bool has_wanted;

@@ -47,6 +47,24 @@ hear_start(struct report *report, const struct event *event)
     report->planned = event->planned;
 }
 
+/* It was applied before, and the server lost it, and what came behind it: in a crash, a failover.
+ */
+static void
+hear_begun(struct report *report, const struct event *event)
+{
+    size_t kept = 0;
+
+    while (kept < report->count && report->steps[kept].version != event->version)
+        kept++;
+    if (kept == report->count)
+        return;
+    for (size_t i = kept; i < report->count; i++)
+        free(report->steps[i].name);
+    report->count = kept;
+    report->has_to = event->has_from;
+    report->to = event->from;
+}
+
 static void
 hear_applied(struct report *report, const struct event *event)
 {
@@ -77,6 +95,8 @@ report_hear(struct report *report, const struct event *event)
         hear_start(report, event);
     else if (event->kind == EVENT_DATABASE_CONNECTED || event->kind == EVENT_VERSION_REACHED)
         hear_connected(report, event);
+    else if (event->kind == EVENT_MIGRATION_STARTED)
+        hear_begun(report, event);
     else if (event->kind == EVENT_MIGRATION_APPLIED)
         hear_applied(report, event);
     else if (event->kind == EVENT_SCHEMA_CHANGED)

@@ -14,6 +14,7 @@ struct report_step {
     size_t statements;
 };
 
+/* `steps`: what is applied in the end, each once, though one that the server lost is told twice. */
 struct report {
     bool is_started; /* there was a plan */
     bool is_down;

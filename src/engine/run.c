@@ -361,6 +361,8 @@ run_tell_started(struct run *run, const struct step *step)
                             .version = step->migration->version,
                             .is_down = step->is_down,
                             .statements = script->statements,
+                            .has_from = step->has_from,
+                            .from = step->from,
                         });
 }
 

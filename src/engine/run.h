@@ -39,6 +39,7 @@ struct run {
     size_t applied;              /* steps of the plan that are done */
     size_t started;              /* index of the last that was told to begin */
     bool is_atomic;              /* the steps share one transaction */
+    bool has_lost;               /* the server lost steps that it had committed */
     struct watcher watcher;
     const struct step *watched_step; /* the first that is not done; NULL: none is under way */
     bool is_permitted;               /* nobody refuses it; it is about to write */

@@ -184,6 +184,27 @@ tell_unheard(struct run *run)
     }
 }
 
+/*
+ * A crash takes back the commits that did not wait for the disk, and a failover
+ * those that had not reached the standby. Are steps of the plan `before` to run again?
+ */
+static void
+tell_lost(struct run *run, const struct plan *before, size_t applied)
+{
+    for (size_t i = 0; i < applied && run->plan->count > 0; i++) {
+        const struct migration *migration = before->steps[i].migration;
+        if (migration != run->plan->steps[0].migration)
+            continue;
+        AUTO_STRING char *text = memory_printf(
+            "%s was committed, and is not there any more (the server crashed, or another one took "
+            "over): it runs again, and so does what came behind it",
+            migration->name);
+        tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
+        run->has_lost = true;
+        return;
+    }
+}
+
 /* Connect, lock, read, decide. */
 static bool
 prepare(struct run *run, const struct plan_policy *policy, struct error *err)
@@ -192,13 +213,15 @@ prepare(struct run *run, const struct plan_policy *policy, struct error *err)
         return false;
     tell_unheard(run);
     run->watched_step = NULL; /* it points into the plan */
-    plan_release(&run->plan);
+    AUTO_PLAN struct plan *before = TAKE(run->plan);
+    size_t applied = run->applied;
     run->applied = run->started = 0;
     history_infer(run->history, run->catalog);
     if (!plan_build(run->catalog, run->history, policy, &run->plan, err)) {
         tell_connected(run);
         return false;
     }
+    tell_lost(run, before, applied);
     if (!check_scripts(run, err))
         return false;
     if (!get_permission(run, err))
@@ -371,7 +394,7 @@ run_to_goal(struct run *run, const struct goal *goal, struct error *err)
             return true;
         if (run->session.db != NULL)
             history_explain_rights(run->session.db, &run->session.ledger, err);
-        if (run->applied > 0)
+        if (run->applied > 0 && !run->has_lost) /* else a crash could come again for ever */
             reconnects = replans = 0;
         bool is_patient = run->is_to_be_replanned;
         run->is_to_be_replanned = false;

@@ -2,6 +2,7 @@
 """The way to the database: what is waited for, what fails at once, and what is said of it."""
 
 import contextlib
+import re
 import socket
 import struct
 import threading
@@ -198,6 +199,33 @@ class Unreachable(DatabaseCase):
         self.assertIn(" WARN  connecting again: ", result.stdout)
         self.assertIn("succeeded! 3 migrations applied in ", result.stdout.splitlines()[-1])
         self.assertIn("; none -> 3", result.stdout.splitlines()[-1])
+
+
+class TakenBack(DatabaseCase):
+    def test_a_server_that_loses_all_again_and_again(self):
+        """As a migration does that crashes it, behind commits that did not wait for the disk."""
+        result = self.up({"1_a.up.sql": "SELECT 1;", "2_b.up.sql": """
+            -- pgstride: no-transaction
+            DO $$ BEGIN
+                DELETE FROM pgstride_history;
+                DELETE FROM schema_migrations;
+                COMMIT;
+                PERFORM pg_terminate_backend(pg_backend_pid());
+            END $$;"""})
+        text = re.sub(r"(connection to the database was lost: ).*", r"\1<why>", result.stdout)
+        again = """\
+<time> WARN  connecting again: the connection to the database was lost: <why>
+<time> WARN  1_a was committed, and is not there any more (the server crashed, or another one took over): it runs again, and so does what came behind it
+<time> INFO  1_a applied in <duration> (1 statement); current version is 1
+"""
+        self.assert_log(result._replace(stdout=text), f"""\
+<time> INFO  2 of 2 migrations pending on <database> at 127.0.0.1: none -> 2
+<time> INFO  1_a applied in <duration> (1 statement); current version is 1
+{again * 5}\
+<time> ERROR 2_b: the connection to the database was lost: <why>
+                   Its own transaction was rolled back: nothing of it was kept, and the version is 2, dirty, until the rest is done. Mend the file and run again.
+<time> ERROR failed: 1 of 2 applied in <duration>; none -> 1 (wanted 2); a retry may help
+""", status=1)
 
 
 class Refused(DatabaseCase):

@@ -6,6 +6,7 @@ In the suite as many kills as SUITE_S allows; PGSTRIDE_KILLS=500 makes so many.
 
 import os
 import random
+import signal
 import time
 
 from database.case import DatabaseCase
@@ -36,6 +37,10 @@ class Kills(DatabaseCase):
     def kill(self, kind, process):
         if kind == "client":
             process.kill()
+        elif kind == "crash":
+            pids = self.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgstride'")
+            for pid in pids.split():
+                os.kill(int(pid), signal.SIGKILL)
         elif kind == "backend":
             self.psql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                       " WHERE application_name = 'pgstride'")
@@ -51,8 +56,9 @@ class Kills(DatabaseCase):
         time.sleep(moment_s)
         self.kill(kind, process)
         killed = self.finish(process)
-        if kind == "backend":
+        if kind in ("backend", "crash"):
             self.assert_good(killed)  # it connects again
+            self.assertIn(f"succeeded! {STEPS} migrations applied in ", killed.stdout)
         begun = time.monotonic()
         result = self.up(folder, "--lock-timeout", "20s", database=url)
         took_s = time.monotonic() - begun
@@ -85,7 +91,7 @@ class Kills(DatabaseCase):
         until = time.monotonic() + SUITE_S
         done, slowest_s = 0, 0
         while done < wanted or (wanted == 0 and time.monotonic() < until):
-            kind = chance.choice(("client",) * 4 + ("backend",) * 4 + ("server",))
+            kind = chance.choice(("client", "backend", "crash") * 3 + ("server",))
             moment_s = chance.uniform(0, whole_s)
             with self.subTest(seed=seed, number=done, kind=kind, moment_s=moment_s):
                 slowest_s = max(slowest_s, self.check(kind, moment_s, folder, f"s{done}"))

@@ -75,6 +75,37 @@ a_run_is_followed_from_start_to_end(UNUSED void **state)
     assert_false(report.has_failed);
 }
 
+/* A crash takes back commits that did not wait for the disk. */
+static void
+what_the_server_lost_counts_once(UNUSED void **state)
+{
+    AUTO_REPORT report = {0};
+
+    report_init(&report, 0);
+    report_hear(&report, &STARTED);
+    for (int64_t version = 2; version <= 3; version++)
+        report_hear(&report, &(struct event){.kind = EVENT_MIGRATION_APPLIED,
+                                 .migration = "n",
+                                 .version = version,
+                                 .has_wanted = true,
+                                 .wanted = version});
+    report_hear(&report, &(struct event){.kind = EVENT_MIGRATION_STARTED, .version = 4});
+    assert_int_equal(report.count, 2);
+    report_hear(
+        &report, &(struct event){
+                     .kind = EVENT_MIGRATION_STARTED, .version = 2, .has_from = true, .from = 1});
+    assert_int_equal(report.count, 0);
+    assert_true(report.has_to);
+    assert_int_equal(report.to, 1);
+    report_hear(&report, &(struct event){.kind = EVENT_MIGRATION_APPLIED,
+                             .migration = "2_b",
+                             .version = 2,
+                             .has_wanted = true,
+                             .wanted = 2});
+    assert_int_equal(report.count, 1);
+    assert_int_equal(report.to, 2);
+}
+
 static void
 a_late_file_leaves_the_version(UNUSED void **state)
 {
@@ -197,6 +228,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_that_never_started_is_an_empty_report),
         cmocka_unit_test(a_run_is_followed_from_start_to_end),
+        cmocka_unit_test(what_the_server_lost_counts_once),
         cmocka_unit_test(a_late_file_leaves_the_version),
         cmocka_unit_test(a_run_down_ends_below_where_it_began),
         cmocka_unit_test(a_version_that_is_set_by_hand_or_a_drop_is_no_step),
