@@ -159,6 +159,31 @@ default_sslmode(const char *conninfo)
     return is_url && !is_system && getenv("PGSSLMODE") == NULL ? "require" : NULL;
 }
 
+/*
+ * libpq 17 compares its sslrootcert with "system" though there is none, where a server
+ * goes away right behind its certificate: a NULL pointer. An empty one means the same
+ * everywhere else, and is taken from the environment alone, behind the conninfo and the
+ * service's file. The program that `wait` becomes has the environment as it was.
+ */
+static PGconn *
+start_without_null(const char *const *keywords,
+    const char *const *values,
+    bool is_bundle_ignored,
+    bool is_expanded)
+{
+    static const char NAME[] = "PGSSLROOTCERT";
+    AUTO_STRING char *root = memory_string(getenv(NAME));
+
+    if (setenv(NAME, "", is_bundle_ignored) != 0)
+        memory_ran_out();
+    PGconn *connection = PQconnectStartParams(keywords, values, is_expanded);
+    if (root == NULL)
+        unsetenv(NAME);
+    else if (setenv(NAME, root, 1) != 0)
+        memory_ran_out();
+    return connection;
+}
+
 static PGconn *
 start_connecting(const struct pg_target *target)
 {
@@ -167,10 +192,6 @@ start_connecting(const struct pg_target *target)
         "keepalives_interval", "keepalives_count", "tcp_user_timeout"};
     const char *values[PARAMETERS_MAX] = {"pgstride", "30", "10", "3", "60000"};
     size_t count = 5;
-
-    /* libpq takes an empty sslrootcert for none given, and asks the environment. */
-    if (is_bundle_to_ignore(target))
-        unsetenv("PGSSLROOTCERT");
 
     if (default_sslmode(target->conninfo) != NULL) {
         keywords[count] = "sslmode";
@@ -196,7 +217,8 @@ start_connecting(const struct pg_target *target)
     }
     keywords[count] = "client_encoding";
     values[count++] = "UTF8";
-    return PQconnectStartParams(keywords, values, target->conninfo != NULL);
+    return start_without_null(
+        keywords, values, is_bundle_to_ignore(target), target->conninfo != NULL);
 }
 
 /* What the attempt waits for; its socket is another one for each address. */

@@ -10,6 +10,7 @@ import time
 
 from database.case import DatabaseCase
 from support.cluster import Cluster, free_port
+from support.proxy import TlsFaultProxy
 
 FILES = {"1_a.up.sql": "CREATE TABLE a ();"}
 NOTHING = "<time> ERROR failed: nothing was applied; a retry {0} help"
@@ -128,6 +129,18 @@ class Unreachable(DatabaseCase):
         self.assertTrue(1.9 < seconds < 10, seconds)
         self.assertEqual(1, result.status)
         self.assertIn(f'no answer from "127.0.0.1", port {server.port} within ', result.stdout)
+
+    def test_a_server_that_goes_away_right_behind_its_certificate(self):
+        for number in (5, 6, 7):  # of its records; the certificate is in the fifth
+            proxy = TlsFaultProxy(self.cluster.port, "server", number, is_final=True)
+            self.addCleanup(proxy.stop)
+            database = self.cluster.url(self.dbname, sslmode="require").replace(
+                f":{self.cluster.port}/", f":{proxy.port}/")
+            with self.subTest(number):
+                self.assert_log(self.up(FILES, "--wait-timeout", "0", database=database), f"""
+                    <time> ERROR connection to server at "127.0.0.1", port {proxy.port} failed: SSL SYSCALL error: EOF detected
+                    {NOTHING.format("will not")}
+                """, status=1)
 
     def test_a_server_that_is_no_postgresql(self):
         server = FakeServer(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad\r\n\r\n"))

@@ -71,6 +71,26 @@ class Tls(DatabaseCase):
                     self.assertIn("                   hint: ", result.stdout)
                     self.assertIn("; a retry will not help", result.stdout)
 
+    def test_without_a_name_the_certificate_is_where_libpq_looks(self):
+        """The service's file, then the home."""
+        home = self.folder()
+        service = self.folder({"s": f"[s]\nsslrootcert={self.cluster.ca_file}\n"})
+        for name, certificate, env, words in (
+            ("none", None, {}, f'root certificate file "{home}/.postgresql/root.crt" does not exist'),
+            ("home", self.cluster.ca_file, {}, None),
+            ("another in the home", self.cluster.other_ca_file, {}, UNTRUSTED),
+            ("service", self.cluster.other_ca_file,
+             {"PGSERVICE": "s", "PGSERVICEFILE": f"{service}/s"}, None),
+        ):
+            with self.subTest(name):
+                if certificate is not None:
+                    os.makedirs(f"{home}/.postgresql", exist_ok=True)
+                    shutil.copy(certificate, f"{home}/.postgresql/root.crt")
+                result = self.up(FILES, "--wait-timeout", "0", env={"HOME": home, **env},
+                                 database=self.cluster.url(self.dbname, sslmode="verify-ca"))
+                self.assertEqual(0 if words is None else 1, result.status, result.stdout)
+                self.assertIn(words or "", result.stdout)
+
     def sign(self, *options):
         tls = f"{self.cluster.folder}/tls"
         run_program([

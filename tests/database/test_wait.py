@@ -94,6 +94,16 @@ class Wait(DatabaseCase):
             hello, world
         """, status=7)
 
+    def test_the_program_finds_the_environment_as_it_was(self):
+        self.assert_good(self.up(FILES))
+        bundle = "/etc/ssl/certs/ca-certificates.crt"
+        for env, expected in (({}, "none"), ({"PGSSLROOTCERT": bundle}, bundle),
+                              ({"PGSSLROOTCERT": ""}, "")):
+            with self.subTest(env):
+                result = self.wait_for_version(
+                    FILES, "--", "sh", "-c", 'echo "${PGSSLROOTCERT-none}"', env=env)
+                self.assertEqual(expected, result.stdout.splitlines()[-1])
+
     def test_the_program_finds_its_signals_untouched(self):
         self.assert_good(self.up(FILES))
         result = self.wait_for_version(FILES, "--", sys.executable, "-c", SIGNALS)

@@ -76,6 +76,7 @@ class FaultProxy:
                "half-open": the server hears of it, the client does not
     is_final   nobody gets through afterwards; else whoever connects anew does
     seen       the messages that passed, a side
+    requests   what each connection began with
     """
 
     def __init__(self, port, side=None, number=0, fault="cut", is_final=False):
@@ -86,6 +87,7 @@ class FaultProxy:
         self.is_final = is_final
         self.is_broken = threading.Event()
         self.seen = {"client": 0, "server": 0}
+        self.requests = []
         self.lock = threading.Lock()
         self.is_stopped = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -105,19 +107,20 @@ class FaultProxy:
                 threading.Thread(target=self._pass_on, args=(client, server), daemon=True).start()
 
     @staticmethod
-    def _messages(data, has_startup):
-        """The whole messages at the head: a type and a length, or a length alone at first."""
-        messages, at = [], 0
-        while True:
-            head = 0 if has_startup else 1
-            if len(data) < at + head + 4:
-                return messages, data[at:]
-            size = head + struct.unpack_from("!i", data, at + head)[0]
-            if len(data) < at + size:
-                return messages, data[at:]
-            messages.append(data[at:at + size])
-            at += size
-            has_startup = False
+    def _size(side, data, is_first):
+        """Of the message at the head, None where that is not known yet: it is a type and a
+        length, or a length alone at first."""
+        head = 0 if is_first and side == "client" else 1
+        return head + struct.unpack_from("!i", data, head)[0] if len(data) >= head + 4 else None
+
+    def _messages(self, side, data, is_first):
+        """The whole messages at the head, and the rest."""
+        messages = []
+        while (size := self._size(side, data, is_first)) is not None and size <= len(data):
+            messages.append(data[:size])
+            data = data[size:]
+            is_first = False
+        return messages, data
 
     def _is_due(self, side):
         """Count a message of this side; is it the one?"""
@@ -131,7 +134,7 @@ class FaultProxy:
     def _pass_on(self, client, server):
         """One thread a connection, that waits for both ends: so that close() closes."""
         data = {"client": b"", "server": b""}
-        is_first = True
+        is_first = {"client": True, "server": True}
         with client, server, contextlib.suppress(OSError):
             while not self.is_stopped.is_set():
                 ready, _, _ = select.select((client, server), (), (), 0.2)
@@ -141,9 +144,10 @@ class FaultProxy:
                     got = source.recv(1 << 16)
                     if not got:
                         return
-                    messages, data[side] = self._messages(
-                        data[side] + got, is_first and side == "client")
-                    is_first = is_first and not messages
+                    messages, data[side] = self._messages(side, data[side] + got, is_first[side])
+                    if is_first[side] and side == "client":
+                        self.requests += messages[:1]
+                    is_first[side] = is_first[side] and not messages
                     for message in messages:
                         sink.sendall(message)
                         if self._is_due(side):
@@ -162,3 +166,14 @@ class FaultProxy:
     def stop(self):
         self.is_stopped.set()
         close_listener(self.listener)
+
+
+class TlsFaultProxy(FaultProxy):
+    """The same where TLS is on. What it counts are TLS's records, behind the request for TLS and
+    the one byte that answers that."""
+
+    @staticmethod
+    def _size(side, data, is_first):
+        if is_first:
+            return {"client": 8, "server": 1}[side] if data else None
+        return 5 + struct.unpack_from("!H", data, 3)[0] if len(data) >= 5 else None
