@@ -101,18 +101,28 @@ is_starting_or_full(const char *sqlstate)
 static bool
 is_worth_a_wait(const struct error *err, ConnStatusType phase)
 {
+    static const char *const PASSING[] = {
+        "server closed the connection",
+        "could not receive data",
+        "Connection reset",
+        "SSL SYSCALL error", /* closed or reset in the handshake; what TLS refuses is an SSL error
+                              */
+        "unexpected eof while reading",
+        "SSL connection has been closed unexpectedly",
+        "could not translate host name",
+        "session is read-only",
+        "server is in hot standby mode",
+        "no answer from",
+    };
+
     if (err->sqlstate[0] != '\0')
         return is_starting_or_full(err->sqlstate);
     if (strstr(err->message, "for connection option") != NULL)
         return false; /* a parameter that libpq cannot read, which it finds out late */
-    if (strstr(err->message, "server closed the connection") != NULL ||
-        strstr(err->message, "could not receive data") != NULL ||
-        strstr(err->message, "Connection reset") != NULL ||
-        strstr(err->message, "could not translate host name") != NULL ||
-        strstr(err->message, "session is read-only") != NULL ||
-        strstr(err->message, "server is in hot standby mode") != NULL ||
-        strstr(err->message, "no answer from") != NULL)
-        return true;
+    for (size_t i = 0; i < ARRAY_LENGTH(PASSING); i++) {
+        if (strstr(err->message, PASSING[i]) != NULL)
+            return true;
+    }
     return phase == CONNECTION_STARTED || phase == CONNECTION_NEEDED || phase == CONNECTION_MADE ||
            phase == CONNECTION_CHECK_WRITABLE || phase == CONNECTION_CHECK_STANDBY ||
            phase == CONNECTION_CHECK_TARGET || phase == CONNECTION_CONSUME;
