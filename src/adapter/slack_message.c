@@ -331,7 +331,7 @@ is_linkable(const char *url)
 {
     return !is_missing(url) &&
            (strncmp(url, "https://", 8) == 0 || strncmp(url, "http://", 7) == 0) &&
-           strpbrk(url, "<>| \t\r\n") == NULL && utf8_valid(url, strlen(url)) == strlen(url);
+           strpbrk(url, "<>|") == NULL && utf8_valid(url, strlen(url)) == strlen(url);
 }
 
 /* The link to the log; nothing where it does not fit, since a part of it leads nowhere. */
@@ -344,8 +344,8 @@ add_link(json_t *elements, const char *url)
     if (!is_linkable(url))
         return;
     add_escaped(&escaped, url, SIZE_MAX, DRESS_LINE);
-    if (escaped.size_bytes > LINK_BYTES)
-        return;
+    if (escaped.size_bytes > LINK_BYTES || strchr(text_string(&escaped), ' ') != NULL)
+        return; /* a space, or what became one */
     text_printf(&text, "<%s|Log>", text_string(&escaped));
     json_array_append_new(elements, new_text("mrkdwn", &text));
 }

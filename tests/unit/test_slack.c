@@ -459,6 +459,8 @@ only_a_plain_web_address_is_linked(void **state)
         {"https://example.com/|x", NULL},
         {"https://example.com/>x", NULL},
         {"https://example.com/ x", NULL},
+        {"https://example.com/\x01x", NULL},
+        {"https://example.com/\u202Ex", NULL},
         {"https://example.com/\xFF", NULL},
     };
 
