@@ -107,10 +107,11 @@ member(const json_t *object, const char *key)
     return value != NULL && is_plain(value) ? value : NULL;
 }
 
+/* A name that ends in '/' has nothing behind it. */
 static void
 take(char **field, const char *value)
 {
-    if (*field == NULL && value != NULL)
+    if (*field == NULL && value != NULL && *value != '\0')
         *field = memory_string(value);
 }
 
