@@ -5,7 +5,7 @@
  *
  * What must hold: what is kept is bounded; a refusal says why, in UTF-8; what
  * is quoted is one short line; what is taken for a token can stand in a header
- * and a password.
+ * and a password; what is told of the platform can stand in a line and a link.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -20,6 +20,7 @@
 #include "adapter/aws_credentials.h"
 #include "adapter/gcp_token.h"
 #include "adapter/http.h"
+#include "adapter/platform.h"
 #include "base/memory.h"
 #include "base/secret.h"
 
@@ -29,7 +30,7 @@
             abort();                                                                               \
     } while (0)
 
-enum { URL_BYTES = 64, ANSWER_BYTES = 128 * 1024 };
+enum { URL_BYTES = 64, ANSWER_BYTES = 128 * 1024, TOLD_BYTES = 16 * 1024 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
@@ -77,6 +78,7 @@ start_server(void)
     snprintf(server.url, sizeof(server.url), "http://%s/secretPath", host);
     setenv("GCE_METADATA_HOST", host, 1);
     setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url, 1);
+    setenv("ECS_CONTAINER_METADATA_URI_V4", server.url, 1);
     MUST_HOLD(pthread_create(&thread, NULL, serve, NULL) == 0);
 }
 
@@ -142,10 +144,51 @@ try_aws(void)
     aws_keys_done(&keys);
 }
 
+/* One word without what acts, quotes or ends a link; NULL: not told. */
+static void
+check_told(const char *word)
+{
+    if (word == NULL)
+        return;
+    MUST_HOLD(*word != '\0' && strlen(word) <= TOLD_BYTES);
+    for (; *word != '\0'; word++)
+        MUST_HOLD(*word > ' ' && *word < 0x7F && strchr("<>|\"'`\\", *word) == NULL);
+}
+
+static void
+ask_platform(const char *name, bool is_cloud_run)
+{
+    AUTO_PLATFORM platform = {.name = name, .is_cloud_run = is_cloud_run};
+
+    if (is_cloud_run)
+        platform.execution = memory_string("migrate-x1"); /* the environment's */
+    platform_ask(&platform);
+    check_told(platform.place);
+    check_told(platform.job);
+    check_told(platform.execution);
+    check_told(platform.image);
+    check_told(platform.revision);
+    check_told(platform.log_url);
+    MUST_HOLD(platform.log_url == NULL || strncmp(platform.log_url, "https://console.", 16) == 0);
+}
+
+/* Each question gets the same answer: container and task, project and region. */
+static void
+try_ecs(void)
+{
+    ask_platform("ecs", false);
+}
+
+static void
+try_cloud_run(void)
+{
+    ask_platform("cloud-run", true);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
-    static void (*const TRIES[])(void) = {try_post, try_gcp, try_aws};
+    static void (*const TRIES[])(void) = {try_post, try_gcp, try_aws, try_ecs, try_cloud_run};
 
     if (server.listener == 0)
         start_server();
@@ -153,7 +196,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
         return 0;
     memcpy(server.answer, data + 1, size_bytes - 1);
     server.size_bytes = size_bytes - 1;
-    TRIES[data[0] % ARRAY_LENGTH(TRIES)]();
+    TRIES[(uint8_t)(data[0] - '0') % ARRAY_LENGTH(TRIES)]();
     secret_forget_all();
     return 0;
 }

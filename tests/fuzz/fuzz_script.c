@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fuzz: any UTF-8 text as a migration file.
+ * Fuzz: any UTF-8 text as a migration file, and as the schema that `write` reads.
  *
  * What must hold of a text that is accepted: the statements stand in it one
  * after the other, each on the line it claims, none holds another's COPY data,
  * and nothing but space, comments and what psql does not send lies between
- * them. Joined again without it, they are the same statements.
+ * them. Joined again without it, they are the same statements. Wherever the
+ * server says that an error is, it is shown at a place of the text. A hint of a
+ * rename is a comment, and belongs to a statement.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -14,7 +16,7 @@
 #include "base/memory.h"
 #include "base/secret.h"
 #include "base/text.h"
-#include "engine/script.h"
+#include "engine/rename_hints.h"
 
 #define MUST_HOLD(condition)                                                                       \
     do {                                                                                           \
@@ -122,6 +124,39 @@ check_again(const struct script *script, const char *text)
 }
 
 static void
+check_place(const struct error *err, const char *text, size_t offset)
+{
+    MUST_HOLD(err->line == count_lines(text, offset));
+    MUST_HOLD(err->column >= 1 && err->column <= offset + 1);
+    MUST_HOLD(err->caret <= utf8_count(err->source, strlen(err->source)) + 1);
+    MUST_HOLD(utf8_valid(err->source, strlen(err->source)) == strlen(err->source));
+}
+
+/* Of one statement, so that a long text takes no long time. */
+static void
+check_places(const struct script *script, const char *text, size_t size_bytes)
+{
+    size_t index = script->count > 0 ? size_bytes % script->count : 0;
+    const size_t positions[] = {0, 1, size_bytes / 2, size_bytes + 2, SIZE_MAX};
+
+    for (size_t i = 0; script->count > 0 && i < ARRAY_LENGTH(positions); i++) {
+        const struct statement *statement = &script->statements[index];
+        size_t offset = statement->offset;
+        size_t end = offset + statement->size_bytes;
+        struct error err = ERROR_INIT;
+
+        for (size_t left = positions[i]; left > 1 && offset < end; left--) {
+            do {
+                offset++;
+            } while (((unsigned char)text[offset] & 0xC0) == 0x80);
+        }
+        script_place_error(script, text, size_bytes, index, positions[i], &err);
+        check_place(&err, text, offset);
+        MUST_HOLD((err.caret == 0) == (positions[i] == 0));
+    }
+}
+
+static void
 check_refusal(
     const struct error *err, const struct script *script, const char *text, size_t size_bytes)
 {
@@ -136,6 +171,35 @@ check_refusal(
     MUST_HOLD(utf8_valid(err->source, strlen(err->source)) == strlen(err->source));
 }
 
+static void
+check_hint(const struct rename_hint *hint, const struct script *script, const char *text)
+{
+    MUST_HOLD(strncmp(text + hint->offset, "--", 2) == 0);
+    MUST_HOLD(hint->statement < script->count);
+    MUST_HOLD(hint->old_name[0] != '\0' && strchr(hint->old_name, '\n') == NULL);
+    MUST_HOLD(hint->column == NULL || hint->column[0] != '\0');
+    MUST_HOLD(hint->table_oid == NULL);
+}
+
+static void
+try_hints(const char *text, size_t size_bytes)
+{
+    AUTO_RENAME_HINTS hints = {0};
+    struct script script = {.count = 77};
+    struct error err = ERROR_INIT;
+
+    if (!rename_hints_parse("1_fuzz.up.sql", text, size_bytes, &script, &hints, &err)) {
+        check_refusal(&err, &script, text, size_bytes);
+        MUST_HOLD(hints.hints == NULL);
+        return;
+    }
+    MUST_HOLD(err.kind == ERROR_NONE);
+    check_statements(&script, text, size_bytes);
+    for (size_t i = 0; i < hints.count; i++)
+        check_hint(&hints.hints[i], &script, text);
+    script_done(&script);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
@@ -145,6 +209,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 
     if (memchr(text, '\0', size_bytes) != NULL || utf8_valid(text, size_bytes) != size_bytes)
         return 0; /* not what script_parse takes */
+    try_hints(text, size_bytes);
     if (!script_parse("1_fuzz.up.sql", text, size_bytes, &script, &err)) {
         check_refusal(&err, &script, text, size_bytes);
         secret_forget_all();
@@ -154,6 +219,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     check_statements(&script, text, size_bytes);
     check_mode(&script);
     check_again(&script, text);
+    check_places(&script, text, size_bytes);
     script_done(&script);
     secret_forget_all();
     return 0;
