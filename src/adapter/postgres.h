@@ -85,7 +85,7 @@ bool pg_is_in_transaction(const struct pg *pg); /* open or failed */
  */
 typedef void pg_idle_handler(void *context, int64_t waited_ms);
 void pg_watch(struct pg *pg, int64_t every_ms, pg_idle_handler *on_idle, void *context);
-int pg_backend_pid(const struct pg *pg);
+int pg_backend_pid(const struct pg *pg); /* also once it is lost */
 
 /* Give up a connection whose server says nothing for so long, as a lost one; 0: never. */
 void pg_limit(struct pg *pg, int64_t silence_ms);

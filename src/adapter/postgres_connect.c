@@ -317,6 +317,7 @@ pg_connect_finish(struct pg **pg, int64_t attempt_ms, bool *is_worth_waiting, st
         pg_explain_refusal(opened, is_worth_waiting, err);
         return false;
     }
+    opened->backend_pid = PQbackendPID(opened->connection);
     PQsetErrorVerbosity(opened->connection, PQERRORS_DEFAULT);
     PQsetnonblocking(opened->connection, 1);
     *pg = TAKE(opened);
@@ -363,7 +364,7 @@ pg_user(const struct pg *pg)
 int
 pg_backend_pid(const struct pg *pg)
 {
-    return PQbackendPID(pg->connection);
+    return pg->backend_pid;
 }
 
 int

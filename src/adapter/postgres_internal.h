@@ -13,6 +13,7 @@ struct pg {
     PGconn *connection;
     PostgresPollingStatusType wanted; /* of an attempt to connect: what it waits for */
     ConnStatusType phase;             /* and how far it came */
+    int backend_pid;                  /* libpq's own is 0 once the connection is lost */
     pg_notice_handler *on_notice;
     void *notice_context;
     pg_idle_handler *on_idle; /* NULL: none */

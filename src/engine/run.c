@@ -224,8 +224,7 @@ run_open(struct run *run, struct error *err)
     if (run->session.db == NULL) {
         if (!session_is_started(&run->session))
             session_start(run->config, run->listener, &run->session);
-        run->session.lost_pid = run->lost_pid;
-        run->session.lost_ms = run->lost_ms;
+        run->session.lost = &run->lost;
         if (!session_open(&run->session, SESSION_TO_RUN, err))
             return false;
         if (!session_lock(&run->session, err))

@@ -31,8 +31,7 @@ struct run {
     struct catalog *catalog;
     const struct run_identity *identity;
     struct session session;
-    int lost_pid;    /* of the last connection that was lost; 0: none */
-    int64_t lost_ms; /* monotonic: when that was */
+    struct lost lost;
     struct history *history;
     struct plan *plan;
     struct step_script *scripts; /* one a step of the plan */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapter/clock.h"
 #include "adapter/signals.h"
 #include "base/memory.h"
 #include "engine/adoption.h"
@@ -405,8 +404,7 @@ run_to_goal(struct run *run, const struct goal *goal, struct error *err)
             return false;
         error_prefix(err, "connecting again");
         tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = err->message});
-        run->lost_pid = pg_backend_pid(run->session.db);
-        run->lost_ms = clock_monotonic_ms();
+        lost_note(&run->lost, run->session.db);
         session_close(&run->session);
         if (!signals_sleep(RECONNECT_MS << reconnects, err))
             return false;

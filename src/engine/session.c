@@ -2,7 +2,6 @@
 #include "engine/session.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,31 +213,6 @@ session_history(
                history_load(session->db, &session->ledger, with_details, history, err), err);
 }
 
-/*
- * A lost connection may stand at the server: with the migration lock, and with a snapshot that a
- * concurrent index build would wait for. A process that began later only has its number: of
- * another server, or of one that was started again.
- */
-#define SQL_END_LOST                                                                               \
-    "SELECT pg_terminate_backend(pid)\n"                                                           \
-    "  FROM pg_stat_activity\n"                                                                    \
-    " WHERE pid = $1::int AND pid <> pg_backend_pid() AND usename = session_user\n"                \
-    "   AND application_name = current_setting('application_name')\n"                              \
-    "   AND backend_start < clock_timestamp() - $2 * interval '1 ms'"
-
-static bool
-end_lost(struct session *session, struct error *err)
-{
-    char pid[16];
-    char since_ms[24];
-    const char *const values[] = {pid, since_ms};
-
-    snprintf(pid, sizeof(pid), "%d", session->lost_pid);
-    snprintf(since_ms, sizeof(since_ms), "%" PRId64, clock_monotonic_ms() - session->lost_ms);
-    return session->lost_pid == 0 ||
-           pg_command(session->db, SQL_END_LOST, ARRAY_LENGTH(values), values, err);
-}
-
 bool
 session_open(struct session *session, enum session_purpose purpose, struct error *err)
 {
@@ -251,7 +225,7 @@ session_open(struct session *session, enum session_purpose purpose, struct error
         return error_hint(err, "pgstride needs PostgreSQL 13 or newer.");
     }
     pg_limit(session->db, pg_patience_ms(session->db));
-    bool is_good = end_lost(session, err) &&
+    bool is_good = (session->lost == NULL || lost_end(session->lost, session->db, err)) &&
                    (session->is_greeted_ahead || session_greet(session, purpose, err)) &&
                    session_hear_greeting(session, purpose, err);
     pg_limit(session->db, 0);

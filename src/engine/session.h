@@ -11,6 +11,7 @@
 #include "engine/config.h"
 #include "engine/event.h"
 #include "engine/history.h"
+#include "engine/lost.h"
 #include "engine/notices.h"
 
 enum { SESSION_VALUES_MAX = 32 };
@@ -27,8 +28,7 @@ struct session {
     bool is_greeted_ahead; /* and what session_open asks has gone out to it */
     bool is_login_failed;  /* in its place: --auth got no token, for this reason */
     struct error login_failure;
-    int lost_pid;    /* the server's process of a connection that was lost; 0: none */
-    int64_t lost_ms; /* monotonic: when that was */
+    struct lost *lost; /* the run's: what session_open ends at the server; NULL: nothing */
     const struct config *config;
     const struct listener *listener;
     struct ledger ledger;

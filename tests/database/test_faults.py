@@ -26,7 +26,7 @@ FILES = {
     "4_d.up.sql": "CREATE INDEX CONCURRENTLY b_n ON b (n);\n",
     "5_e.up.sql": "INSERT INTO trace VALUES (5);\n",
 }
-CUTS = list(itertools.product(("cut", "reset"), (False, True)))
+CUTS = list(itertools.product(("cut", "reset", "half-reset"), (False, True)))
 STALLS = list(itertools.product(("stall", "half-open"), (False, True)))
 
 

@@ -8,6 +8,8 @@ FILES = {
     "1_a.up.sql": "CREATE TABLE trace (step int);\nINSERT INTO trace VALUES (1);\n",
     "2_b.up.sql": "INSERT INTO trace VALUES (2);\n",
 }
+LOST = ("the connection to the database was lost: server closed the connection unexpectedly; This "
+        "probably means the server terminated abnormally; before or while processing the request.")
 
 
 class Silence(DatabaseCase):
@@ -56,11 +58,32 @@ class Silence(DatabaseCase):
 
     def test_what_is_left_at_the_server_is_in_nobodys_way(self):
         """Half of the questions came through: their transaction is open, with a snapshot."""
-        proxy = FaultProxy(self.cluster.port, "client", 10, "stall")
+        self.run_past_what_is_left(
+            self.break_in_greeting(self.cluster.port, "stall"),
+            ["the server did not answer within <duration>"])
+
+    def test_nor_where_only_our_side_heard_of_the_end(self):
+        self.run_past_what_is_left(
+            self.break_in_greeting(self.cluster.port, "half-reset"), [LOST])
+
+    def test_nor_what_a_second_loss_kept_us_from_ending(self):
+        second = self.break_behind(self.cluster.port, 15, "half-reset")
+        self.run_past_what_is_left(
+            self.break_in_greeting(second.port, "half-reset"), [LOST, LOST])
+
+    def break_behind(self, port, number, fault):
+        proxy = FaultProxy(port, "client", number, fault)
         self.addCleanup(proxy.stop)
+        return proxy
+
+    def break_in_greeting(self, port, fault):
+        return self.break_behind(port, 10, fault)
+
+    def run_past_what_is_left(self, proxy, losses):
         files = {**FILES, "3_c.up.sql": "CREATE INDEX CONCURRENTLY trace_step ON trace (step);\n"}
-        self.assert_log(self.up(files, database=self.url(proxy.port, 1000)), """
-            <time> WARN  connecting again: the server did not answer within <duration>
+        result = self.up(files, "--lock-timeout", "2s", database=self.url(proxy.port, 1000))
+        lost = [f"            <time> WARN  connecting again: {loss}" for loss in losses]
+        self.assert_log(result, "\n".join(lost) + """
             <time> INFO  3 of 3 migrations pending on <database> at 127.0.0.1: none -> 3
             <time> INFO  1_a applied in <duration> (2 statements); current version is 1
             <time> INFO  2_b applied in <duration> (1 statement); current version is 2

@@ -15,6 +15,12 @@ def close_listener(listener):
     listener.close()
 
 
+def reset(end):
+    """Close it by RST, without a word."""
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    end.close()
+
+
 class LosingProxy:
     """Passes connections on to a port, and breaks one when the server's answer holds `word`
     for the `number`-th time; 0: never. What comes later passes.
@@ -73,7 +79,8 @@ class FaultProxy:
     `number`-th one of a `side`, "client" or "server". TLS is off.
 
     fault      "cut": both ends hear of it; "reset": by RST; "stall": nobody hears anything more;
-               "half-open": the server hears of it, the client does not
+               "half-open": the server hears of it, the client does not; "half-reset": the
+               client by RST, the server does not
     is_final   nobody gets through afterwards; else whoever connects anew does
     seen       the messages that passed, a side
     requests   what each connection began with
@@ -157,11 +164,13 @@ class FaultProxy:
     def _break(self, client, server):
         if self.fault == "half-open":
             server.close()
-        if self.fault in ("half-open", "stall"):
+        if self.fault == "half-reset":
+            reset(client)
+        if self.fault in ("half-open", "half-reset", "stall"):
             self.is_stopped.wait()
         if self.fault == "reset":
-            for end in (client, server):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset(client)
+            reset(server)
 
     def stop(self):
         self.is_stopped.set()
