@@ -87,6 +87,9 @@ typedef void pg_idle_handler(void *context, int64_t waited_ms);
 void pg_watch(struct pg *pg, int64_t every_ms, pg_idle_handler *on_idle, void *context);
 int pg_backend_pid(const struct pg *pg); /* also once it is lost */
 
+/* From now on a stop lets the running statement end, and what follows; or cancels it, as usual. */
+void pg_hold(struct pg *pg, bool is_held);
+
 /* Give up a connection whose server says nothing for so long, as a lost one; 0: never. */
 void pg_limit(struct pg *pg, int64_t silence_ms);
 

@@ -31,6 +31,7 @@ struct pg {
     /* After a request to stop. */
     int64_t stop_until_ms;   /* monotonic: how long the server's answers are waited for; 0: none */
     int64_t cancel_again_ms; /* when */
+    bool is_held;            /* and nothing is cancelled */
     bool is_interrupted;     /* the server refused a statement since: nothing more to cancel */
 };
 

@@ -58,12 +58,18 @@ wait_stopping(struct pg *pg, int *timeout_ms, struct error *err)
     pg->is_given_up = now_ms >= pg->stop_until_ms;
     if (pg->is_given_up)
         return error_set(err, ERROR_STOPPED, "stopped by %s", signals_stop_name());
-    if (!pg->is_interrupted && now_ms >= pg->cancel_again_ms) {
+    if (!pg->is_held && !pg->is_interrupted && now_ms >= pg->cancel_again_ms) {
         cancel_statement(pg->connection);
         pg->cancel_again_ms = clock_monotonic_ms() + CANCEL_AGAIN_MS;
     }
     *timeout_ms = CANCEL_AGAIN_MS;
     return true;
+}
+
+void
+pg_hold(struct pg *pg, bool is_held)
+{
+    pg->is_held = is_held;
 }
 
 void

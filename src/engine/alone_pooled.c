@@ -52,12 +52,17 @@ record(struct alone *alone, struct error *err)
 {
     const struct session *session = &alone->run->session;
 
-    if (alone->done == alone->script.count)
-        return true;
     if (pg_is_in_transaction(session->db))
         return alone_record_progress(alone, err);
-    return session_begin(session, err) &&
-           session_end(session, alone_record_progress(alone, err), err);
+    pg_hold(session->db, true);
+    bool is_recorded =
+        session_begin(session, err) &&
+        session_end(
+            session, alone_write_progress(alone, alone->done, alone->checksum_done, err), err);
+    pg_hold(session->db, false);
+    if (is_recorded)
+        alone->run->heard.recorded = alone->done;
+    return is_recorded;
 }
 
 /* The statement and its progress in one transaction: never one without the other. */
@@ -75,10 +80,11 @@ run_in_transaction(struct alone *alone, size_t index, struct error *err)
         make_settings(alone, index, err) && alone_send(alone, index, err) && take_back(alone, err);
     if (is_good) {
         alone_note_done(alone, index);
-        is_good = record(alone, err);
+        is_good = alone_write_progress(alone, alone->done, alone->checksum_done, err);
     }
     if (session_end(session, is_good, err)) {
         alone_note_done(alone, index);
+        alone->run->heard.recorded = alone->done;
         return true;
     }
     alone->done = done;

@@ -25,6 +25,17 @@ struct step_script {
 
 enum { RECORD_VALUES = 9 }; /* of sql_record; those of the settings follow */
 
+/*
+ * What this run knows of its attempt at a step outside a transaction. Where the connection, or a
+ * lock on our tables, kept it from the history, it goes on behind it all the same.
+ */
+struct heard {
+    int64_t attempt_id;
+    size_t kept; /* statements that ran, outside an open transaction */
+    size_t recorded;
+    char checksum_kept[DIGEST_HEX_BYTES];
+};
+
 struct run {
     const struct config *config;
     const struct listener *listener;
@@ -44,6 +55,7 @@ struct run {
     bool is_permitted;               /* nobody refuses it; it is about to write */
     bool is_started;                 /* run.started was told */
     struct effects effects;
+    struct heard heard;
     bool is_to_be_replanned; /* a step outside a transaction lost a race, and waited */
     bool is_unprepared;      /* a file of the plan touches prepared statements: use none */
     /* The SQL that names our tables. */

@@ -14,6 +14,7 @@
 #include "engine/atlas_sum.h"
 #include "engine/atomic.h"
 #include "engine/patience.h"
+#include "engine/report.h"
 #include "engine/retry.h"
 #include "engine/stream.h"
 
@@ -319,31 +320,62 @@ apply_all(struct run *run, struct patience *patience, struct error *err)
     return true;
 }
 
+/* What ran outside a transaction and could not be recorded: the next run does not know of it. */
+static char *
+describe_unrecorded(const struct run *run)
+{
+    const struct heard *heard = &run->heard;
+    const char *table = run->session.ledger.history_table;
+
+    return memory_printf(
+        "It ran outside a transaction: %zu of its statements ran, and the history "
+        "knows of %zu; the next run would run the rest again. If that must not be, "
+        "say first: UPDATE %s SET statements_done = %zu, checksum = '%s' WHERE id "
+        "= %" PRId64 ";",
+        heard->kept, heard->recorded, table != NULL ? table : "pgstride_history", heard->kept,
+        heard->checksum_kept, heard->attempt_id);
+}
+
+static char *
+describe_dirty(const struct step *step)
+{
+    if (step->is_late)
+        return memory_string("");
+    if (step->has_to)
+        return memory_printf(
+            ", and the version is %" PRId64 ", dirty, until the rest is done", step->to);
+    return memory_string(", and the database is dirty, without a version, until the rest is done");
+}
+
 /* What is left of a migration outside a transaction, and how to go on. */
 static char *
 describe_alone(const struct step *step, size_t kept, const struct error *err)
 {
-    AUTO_STRING char *dirty = NULL;
+    AUTO_STRING char *dirty = describe_dirty(step);
+    const char *what = err->statement > kept + 1 ? "Its own transaction was rolled back"
+                                                 : "It ran outside a transaction";
+    const char *next = report_is_retryable(err) ? "Run again" : "Mend the file and run again";
 
-    if (step->is_late)
-        dirty = memory_string("");
-    else if (step->has_to)
-        dirty = memory_printf(
-            ", and the version is %" PRId64 ", dirty, until the rest is done", step->to);
-    else
-        dirty = memory_string(", and the database is dirty, without a version, until the rest is "
-                              "done");
     if (err->statement == kept + 1)
-        return memory_printf("It ran outside a transaction: what stands before this statement was "
-                             "kept%s. Mend the file and run again: it goes on here.",
-            dirty);
+        return memory_printf("%s: what stands before this statement was kept%s. %s: it goes on "
+                             "here.",
+            what, dirty, next);
     if (kept == 0)
-        return memory_printf("Its own transaction was rolled back: nothing of it was kept%s. Mend "
-                             "the file and run again.",
-            dirty);
-    return memory_printf("Its own transaction was rolled back: of its statements the first %zu "
-                         "were kept%s. Mend the file and run again: it goes on behind them.",
-        kept, dirty);
+        return memory_printf("%s: nothing of it was kept%s. %s.", what, dirty, next);
+    return memory_printf("%s: of its statements the first %zu were kept%s. %s: it goes on behind "
+                         "them.",
+        what, kept, dirty, next);
+}
+
+/* The same of the step that failed; NULL: it ran in a transaction. */
+static char *
+describe_kept(const struct run *run, const struct step *step, const struct error *err)
+{
+    if (run->scripts == NULL || run->scripts[run->applied].mode != SCRIPT_ALONE)
+        return NULL;
+    if (run->heard.kept > run->heard.recorded)
+        return describe_unrecorded(run);
+    return describe_alone(step, run->scripts[run->applied].statements_kept, err);
 }
 
 static void
@@ -357,9 +389,7 @@ tell_failed(struct run *run, const struct error *err)
     if (step == NULL || !run->is_started)
         return;
     notices_end(&run->session.notices, run->listener);
-    bool is_alone = run->scripts != NULL && run->scripts[run->applied].mode == SCRIPT_ALONE;
-    AUTO_STRING char *text =
-        is_alone ? describe_alone(step, run->scripts[run->applied].statements_kept, err) : NULL;
+    AUTO_STRING char *text = describe_kept(run, step, err);
     tell(run->listener, &(struct event){
                             .kind = EVENT_MIGRATION_FAILED,
                             .migration = step->migration->name,

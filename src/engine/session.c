@@ -45,6 +45,7 @@ session_close(struct session *session)
     ledger_done(&session->ledger);
     history_free(session->greeted);
     free(session->set_role);
+    free(session->role);
     *session = (struct session){0};
 }
 

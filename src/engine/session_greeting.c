@@ -72,7 +72,8 @@ name_ledger(struct session *session, const char *schema)
     "             AND version() ~ 'linux'\n"                                                       \
     "            THEN set_config('client_connection_check_interval', '1s',\n"                      \
     "                            pg_backend_pid() <> $3::int) END,\n"                              \
-    "       pg_backend_pid() <> $3::int\n"                                                         \
+    "       pg_backend_pid() <> $3::int,\n"                                                        \
+    "       current_setting('role')\n"                                                             \
     "  FROM coalesce($1, current_schema()) AS name"
 
 static bool
@@ -97,6 +98,9 @@ read_surroundings(struct session *session, const struct pg_rows *rows, struct er
     if (!pg_rows_is_null(rows, 0, 5))
         add_setting(session, "client_connection_check_interval", "1s");
     session->is_pooled = pg_rows_boolean(rows, 0, 6);
+    free(session->role);
+    session->role = memory_string(
+        session->config->role != NULL ? session->config->role : pg_rows_text(rows, 0, 7));
     if (session->is_pooled && session->set_role != NULL) {
         AUTO_STRING char *for_session = session->set_role;
         session->set_role = memory_printf("SET LOCAL%s", for_session + strlen("SET"));

@@ -62,7 +62,7 @@ class Stopped(StoppedCase):
             <time> INFO  3_t reverted in <duration> (1 statement); current version is 2
             <time> ERROR 2_t.down.sql:3:1: stopped by SIGTERM
                                3 | SELECT pg_sleep(30);
-                               It ran outside a transaction: what stands before this statement was kept, and the version is 1, dirty, until the rest is done. Mend the file and run again: it goes on here.
+                               It ran outside a transaction: what stands before this statement was kept, and the version is 1, dirty, until the rest is done. Run again: it goes on here.
             <time> ERROR failed: 1 of 3 reverted in <duration>; 3 -> 2 (wanted none); a retry may help
         """, status=1)
         self.assert_state("t1", "1|t")
