@@ -61,6 +61,15 @@ list_and_drop(struct run *run, struct pg_rows **rows, size_t *count, struct erro
     return drop_all(run, *rows, *count, err) && forget_version(run, pg_rows_text(*rows, 0, 0), err);
 }
 
+static bool
+fail(const struct run *run, struct error *err)
+{
+    if (err->kind != ERROR_CONNECTION && !pg_is_lost(run->session.db))
+        return error_prefix(err, "nothing was dropped");
+    error_prefix(err, "it is not known whether the tables were dropped");
+    return error_hint(err, "They all were, or none was: run it again.");
+}
+
 bool
 drop_tables(const struct config *config,
     const struct run_identity *identity,
@@ -74,7 +83,7 @@ drop_tables(const struct config *config,
     if (!run_open(&run, err) || !session_begin(&run.session, err))
         return false;
     if (!session_end(&run.session, list_and_drop(&run, &rows, &count, err), err))
-        return error_prefix(err, "nothing was dropped");
+        return fail(&run, err);
     AUTO_STRING char *text = memory_printf("dropped %zu table%s of the schema %s on %s at %s",
         count, count == 1 ? "" : "s", pg_rows_text(rows, 0, 0), pg_database(run.session.db),
         pg_host(run.session.db));

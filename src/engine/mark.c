@@ -101,6 +101,15 @@ list_changes(const struct run *run, int64_t version)
 }
 
 static bool
+fail(const struct run *run, struct error *err)
+{
+    if (err->kind != ERROR_CONNECTION && !pg_is_lost(run->session.db))
+        return error_prefix(err, "the version could not be set");
+    error_prefix(err, "it is not known whether the version was set");
+    return error_hint(err, "It was, or nothing was changed: look with pgstride version.");
+}
+
+static bool
 mark(struct run *run, int64_t version, const char *outcome, struct error *err)
 {
     AUTO_JSON json_t *rows = list_changes(run, version);
@@ -111,7 +120,7 @@ mark(struct run *run, int64_t version, const char *outcome, struct error *err)
                    pg_command(run->session.db, run->sql_lock_table, 0, NULL, err) &&
                    set_version(run, version, err) && adoption_enter(run, rows, outcome, err);
     if (!session_end(&run->session, is_good, err))
-        return error_prefix(err, "the version could not be set");
+        return fail(run, err);
     tell(run->listener, &(struct event){
                             .kind = EVENT_VERSION_SET,
                             .text = outcome,

@@ -43,6 +43,7 @@ struct run {
     const struct run_identity *identity;
     struct session session;
     struct lost lost;
+    bool is_unheard; /* a connection was lost, and the history not read since */
     struct history *history;
     struct plan *plan;
     struct step_script *scripts; /* one a step of the plan */

@@ -212,6 +212,7 @@ prepare(struct run *run, const struct plan_policy *policy, struct error *err)
     if (!run_open(run, err))
         return false;
     tell_unheard(run);
+    run->is_unheard = false;
     run->watched_step = NULL; /* it points into the plan */
     AUTO_PLAN struct plan *before = TAKE(run->plan);
     size_t applied = run->applied;
@@ -399,7 +400,7 @@ tell_failed(struct run *run, const struct error *err)
                             .has_from = first->has_from,
                             .from = first->from,
                             .is_atomic = run->is_atomic,
-                            .is_unknown = run->session.db == NULL || pg_is_lost(run->session.db),
+                            .is_unknown = run->is_unheard || pg_is_lost(run->session.db),
                             .text = text,
                         });
 }
@@ -430,6 +431,7 @@ run_to_goal(struct run *run, const struct goal *goal, struct error *err)
         if (err->kind == ERROR_MOVED && (is_patient || replans++ < REPLANS_MAX))
             continue;
         bool is_lost = err->kind == ERROR_CONNECTION && run->session.db != NULL;
+        run->is_unheard |= is_lost;
         if (!is_lost || reconnects++ >= RECONNECTS_MAX)
             return false;
         error_prefix(err, "connecting again");

@@ -3,7 +3,7 @@
 
 import signal
 
-from database.case import DatabaseCase
+from database.case import DatabaseCase, lock_key
 from support.proxy import LosingProxy
 
 ALONE = "-- pgstride: no-transaction\n"
@@ -11,6 +11,8 @@ FILES = {}
 for n in range(1, 4):
     FILES[f"{n}_t.up.sql"] = f"CREATE TABLE t{n} ();\n"
     FILES[f"{n}_t.down.sql"] = f"DROP TABLE t{n};\n"
+LOST = ("the connection to the database was lost: server closed the connection unexpectedly; This "
+        "probably means the server terminated abnormally; before or while processing the request.")
 SLOW = {**FILES, "2_t.down.sql": "DROP TABLE t2;\nSELECT pg_sleep(30);\n"}
 SLOW_ALONE = {**FILES, "2_t.down.sql": ALONE + "DROP TABLE t2;\nSELECT pg_sleep(30);\nSELECT 1;\n"}
 
@@ -119,6 +121,44 @@ class Lost(StoppedCase):
         self.addCleanup(proxy.stop)
         database = self.database.replace(f":{self.cluster.port}/", f":{proxy.port}/")
         return self.pgstride(files, *words, database=database + "?sslmode=disable")
+
+    def test_the_history_cannot_be_asked(self):
+        """What had committed is not taken for undone, while another run has the lock."""
+        rival = self.session("")
+        files = {"1_t.up.sql": "CREATE TABLE t1 ();\nSELECT pg_sleep(1);\n"}
+        proxy = LosingProxy(self.cluster.port)
+        self.addCleanup(proxy.stop)
+        database = self.database.replace(f":{self.cluster.port}/", f":{proxy.port}/")
+        process = self.start_up(
+            files, "--lock-timeout", "1s", database=database + "?sslmode=disable")
+        self.wait_for_statement("pg_sleep(1)")
+        rival.stdin.write(f"SELECT pg_advisory_lock({lock_key('/' + self.dbname)});\n")
+        rival.stdin.flush()
+        self.assert_log(self.finish(process), f"""
+            <time> INFO  1 of 1 migration pending on <database> at 127.0.0.1: none -> 1
+            <time> WARN  connecting again: {LOST}
+            <time> WARN  waiting for the migration lock, held by pid <pid> (psql, postgres), idle, connected for <duration>; up to <duration> more
+            <time> ERROR 1_t: another run holds the migration lock since before we came, <duration> ago: pid <pid> (psql, postgres), idle, connected for <duration>
+                               hint: Let it finish and run again, or wait longer with --lock-timeout.
+                               Its transaction either committed whole or left nothing; the next run finds out which.
+            <time> ERROR failed: 0 of 1 applied in <duration>; none -> none (wanted 1); a retry may help
+        """, status=1)
+        self.assert_state("t1", "1|f")
+
+    def test_what_no_other_look_follows(self):
+        """drop and force do not connect again: they say that they do not know."""
+        self.start_over()
+        for words, undone, hint in (
+            (("force", "2"), "the version was set",
+             "It was, or nothing was changed: look with pgstride version."),
+            (("drop", "-f"), "the tables were dropped", "They all were, or none was: run it again."),
+        ):
+            with self.subTest(words):
+                self.assert_log(self.lose(FILES, 1, *words), f"""
+                    <time> ERROR it is not known whether {undone}: {LOST}
+                                       hint: {hint}
+                """, status=1)
+        self.assertEqual("", self.tables())
 
     def test_at_the_commit_of_a_down(self):
         for number, name in ((1, "the first"), (2, "the second"), (3, "the last")):
