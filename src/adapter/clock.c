@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "adapter/clock.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -52,27 +51,54 @@ clock_unix_ns(void)
     return (int64_t)now.tv_sec * MS_PER_S * NS_PER_MS + now.tv_nsec;
 }
 
+/* Behind what was written. */
+static char *
+put_number(char *at, int64_t number, int digits, char end)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        at[i] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    at[digits] = end;
+    return at + digits + 1;
+}
+
+/* Of days since 1970-01-01. Here a year begins in March, so that its leap day is the last one. */
+static char *
+put_date(char *at, int64_t days)
+{
+    enum { CYCLE_DAYS = 146097, CYCLE_YEARS = 400 }; /* after which the calendar begins anew */
+    int64_t from_march = days + 719468 + CYCLE_DAYS; /* since 400 years before 0000-03-01 */
+    int64_t in_cycle = from_march % CYCLE_DAYS;
+    int64_t year = (in_cycle - in_cycle / 1460 + in_cycle / 36524 - in_cycle / 146096) / 365;
+    int64_t in_year = in_cycle - (365 * year + year / 4 - year / 100);
+    int64_t month = (5 * in_year + 2) / 153; /* 0 is March */
+
+    year += (from_march / CYCLE_DAYS - 1) * CYCLE_YEARS + (month >= 10);
+    at = put_number(at, year, 4, '-');
+    at = put_number(at, month < 10 ? month + 3 : month - 9, 2, '-');
+    return put_number(at, in_year - (153 * month + 2) / 5 + 1, 2, 'T');
+}
+
 void
 clock_format_utc(int64_t unix_ms, char out[static CLOCK_UTC_BYTES])
 {
     const int64_t first_ms = -62167219200000; /* 0000-01-01T00:00:00.000Z */
     const int64_t last_ms = 253402300799999;  /* 9999-12-31T23:59:59.999Z */
+    const int64_t day_ms = 24 * 60 * 60 * MS_PER_S;
 
     if (unix_ms < first_ms)
         unix_ms = first_ms;
     if (unix_ms > last_ms)
         unix_ms = last_ms;
 
-    int64_t ms = (unix_ms % MS_PER_S + MS_PER_S) % MS_PER_S;
-    time_t seconds = (time_t)((unix_ms - ms) / MS_PER_S);
-    struct tm utc = {0};
-
-    gmtime_r(&seconds, &utc);
-    /* The remainders change nothing: they show the compiler that 24 bytes are enough. */
-    snprintf(out, CLOCK_UTC_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-        (unsigned)(utc.tm_year + 1900) % 10000, (unsigned)(utc.tm_mon + 1) % 100,
-        (unsigned)utc.tm_mday % 100, (unsigned)utc.tm_hour % 100, (unsigned)utc.tm_min % 100,
-        (unsigned)utc.tm_sec % 100, (unsigned)ms % 1000);
+    int64_t ms = (unix_ms % day_ms + day_ms) % day_ms;
+    char *at = put_date(out, (unix_ms - ms) / day_ms);
+    at = put_number(at, ms / (60 * 60 * MS_PER_S), 2, ':');
+    at = put_number(at, ms / (60 * MS_PER_S) % 60, 2, ':');
+    at = put_number(at, ms / MS_PER_S % 60, 2, '.');
+    at = put_number(at, ms % MS_PER_S, 3, 'Z');
+    *at = '\0';
 }
 
 /* glibc takes a zone that it does not know for UTC: look before. */

@@ -26,6 +26,7 @@ int64_t clock_unix_ns(void);
 /*
  * Write a moment as RFC 3339 in UTC with milliseconds. The years 0 to 9999
  * are what the format can say: a moment beyond them is written as the nearest.
+ * The handler of a signal may call it.
  */
 void clock_format_utc(int64_t unix_ms, char out[static CLOCK_UTC_BYTES]);
 

@@ -266,23 +266,6 @@ set_up_trust(CURL *easy, const struct target *target)
     return is_set;
 }
 
-static bool
-set_up_request(
-    CURL *easy, const char *url, const struct curl_slist *headers, const struct http_limits *limits)
-{
-    long connect_ms = to_milliseconds(limits->connect_ms);
-    long total_ms = to_milliseconds(limits->total_ms);
-    bool is_set = true;
-
-    is_set &= curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK;
-    is_set &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
-    is_set &= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
-    is_set &= curl_easy_setopt(easy, CURLOPT_USERAGENT, "pgstride/" PGSTRIDE_VERSION) == CURLE_OK;
-    is_set &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) == CURLE_OK;
-    is_set &= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms) == CURLE_OK;
-    return is_set;
-}
-
 /* Anything but 0 makes libcurl stop. */
 static int
 end_by_signal(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
@@ -292,11 +275,28 @@ end_by_signal(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_
     return signals_is_stop_requested();
 }
 
+/* QUICK_EXIT: the thread that looks up a host's name is left behind where time is over. */
 static bool
-set_up_signal(CURL *easy)
+set_up_request(CURL *easy,
+    const struct http_request *request,
+    const struct curl_slist *headers,
+    const struct http_limits *limits)
 {
-    return curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, end_by_signal) == CURLE_OK;
+    long is_deaf = request->is_ended_by_signal ? 0 : 1;
+    long connect_ms = to_milliseconds(limits->connect_ms);
+    long total_ms = to_milliseconds(limits->total_ms);
+    bool is_set = true;
+
+    is_set &= curl_easy_setopt(easy, CURLOPT_URL, request->url) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_NOPROGRESS, is_deaf) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, end_by_signal) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_USERAGENT, "pgstride/" PGSTRIDE_VERSION) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) == CURLE_OK;
+    is_set &= curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, total_ms) == CURLE_OK;
+    return is_set;
 }
 
 static bool
@@ -440,10 +440,7 @@ exchange(const struct target *target,
         is_set = add_header(&headers, "Content-Type: application/json") && set_up_post(easy, body);
     for (; is_set && line != NULL && *line != NULL; line++)
         is_set = add_header(&headers, *line);
-    if (is_set && request->is_ended_by_signal)
-        is_set = set_up_signal(easy);
-    if (!is_set || !set_up_trust(easy, target) ||
-        !set_up_request(easy, request->url, headers, limits) ||
+    if (!is_set || !set_up_trust(easy, target) || !set_up_request(easy, request, headers, limits) ||
         !set_up_answer(easy, reception, reason))
         return error_set(err, ERROR_SYSTEM, "cannot set up libcurl");
 

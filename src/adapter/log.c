@@ -253,6 +253,56 @@ log_write(const struct log *log,
         write_text(log, severity, text_string(&hidden));
 }
 
+/* The line, from its time on; behind a cut one it needs a line break before. */
+static struct {
+    int descriptor;
+    size_t size;
+    size_t time_at;
+    bool is_json;
+    char line[1 + PIPE_BUF];
+} overrun = {.line = "\n"};
+
+/* In the handler of a signal. Where there is no room, nothing is said. */
+static void
+say_overrun(void)
+{
+    struct pollfd room = {.fd = overrun.descriptor, .events = POLLOUT};
+    size_t from = past.is_cut ? 0 : 1;
+    char now[CLOCK_UTC_BYTES];
+
+    clock_format_utc(clock_unix_ms(), now);
+    if (overrun.is_json)
+        memcpy(overrun.line + overrun.time_at, now, CLOCK_UTC_BYTES - 1);
+    else
+        memcpy(overrun.line + overrun.time_at, now + strlen("2023-04-01T"), 12);
+    if (poll(&room, 1, 0) == 1 &&
+        write(overrun.descriptor, overrun.line + from, overrun.size - from) < 0)
+        return;
+}
+
+void
+log_prepare_overrun(const struct log *log)
+{
+    static const char MESSAGE[] =
+        "ended 7 s after the signal to stop, since something hangs, perhaps the look-up of a "
+        "host name; what was under way is rolled back by the server; a retry may help";
+    AUTO_STRING char *json =
+        log->is_json ? dump_json(log, LOG_ERROR, "error", MESSAGE, NULL) : NULL;
+    AUTO_STRING char *line = log->is_json ? memory_printf("\n%s\n", json)
+                                          : memory_printf("\n%12s ERROR %s\n", "", MESSAGE);
+    const char *time = log->is_json ? strstr(line, "\"time\":\"") : NULL;
+
+    signals_on_overrun(NULL);
+    if (strlen(line) >= sizeof(overrun.line))
+        return;
+    memcpy(overrun.line, line, strlen(line) + 1);
+    overrun.size = strlen(line);
+    overrun.is_json = log->is_json;
+    overrun.time_at = time != NULL ? (size_t)(time - line) + strlen("\"time\":\"") : 1;
+    overrun.descriptor = log->descriptor;
+    signals_on_overrun(say_overrun);
+}
+
 void
 log_show(const struct log *log, const char *message)
 {

@@ -33,6 +33,12 @@ void log_write(const struct log *log,
     const char *message,
     const json_t *fields);
 
+/*
+ * What the log says last where a stop takes too long (signals_on_overrun). To call again
+ * where what each line holds has changed.
+ */
+void log_prepare_overrun(const struct log *log);
+
 /* Show what changes all the time, where there is a terminal: no line of the log. */
 void log_show(const struct log *log, const char *message);
 

@@ -105,8 +105,7 @@ is_worth_a_wait(const struct error *err, ConnStatusType phase)
         "server closed the connection",
         "could not receive data",
         "Connection reset",
-        "SSL SYSCALL error", /* closed or reset in the handshake; what TLS refuses is an SSL error
-                              */
+        "SSL SYSCALL error", /* in the handshake; what TLS itself refuses is an "SSL error" */
         "unexpected eof while reading",
         "SSL connection has been closed unexpectedly",
         "could not translate host name",

@@ -8,25 +8,44 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "adapter/clock.h"
 
-enum { STOP_MS = 7 * 1000 }; /* of the 10 s that a platform gives; the rest is for what is slow */
+enum {
+    STOP_MS = 7 * 1000, /* of the 10 s that a platform gives; the rest is for what is slow */
+    OVERRUN_MS = 600,   /* and then for nothing more */
+};
 
 static volatile sig_atomic_t stop_signal;
 static _Atomic int64_t stop_deadline_ms; /* monotonic; set before stop_signal is */
 static int stop_pipe[2] = {-1, -1};
+static void (*volatile say_overrun)(void);
+
+static void
+end_overrun(int number)
+{
+    (void)number;
+    if (say_overrun != NULL)
+        say_overrun();
+    _exit(1);
+}
 
 static void
 request_stop(int number)
 {
+    const struct itimerval overrun = {.it_value = {
+                                          .tv_sec = (STOP_MS + OVERRUN_MS) / 1000,
+                                          .tv_usec = (STOP_MS + OVERRUN_MS) % 1000 * 1000,
+                                      }};
     int code = errno;
 
     if (stop_signal != 0)
         _exit(1);
     atomic_store(&stop_deadline_ms, clock_monotonic_ms() + STOP_MS);
     stop_signal = number;
+    setitimer(ITIMER_REAL, &overrun, NULL);
     if (write(stop_pipe[1], "", 1) < 0)
         _exit(1);
     errno = code;
@@ -50,6 +69,7 @@ signals_install(void)
     }
     handle(SIGTERM, request_stop);
     handle(SIGINT, request_stop);
+    handle(SIGALRM, end_overrun);
     handle(SIGTSTP, SIG_IGN);
     handle(SIGHUP, SIG_IGN);
     handle(SIGPIPE, SIG_IGN);
@@ -68,6 +88,12 @@ signals_restore(void)
         close(stop_pipe[1]);
         stop_pipe[0] = stop_pipe[1] = -1;
     }
+}
+
+void
+signals_on_overrun(void (*say)(void))
+{
+    say_overrun = say;
 }
 
 bool

@@ -25,6 +25,13 @@ const char *signals_stop_name(void); /* "SIGTERM" or "SIGINT" */
  */
 int64_t signals_left_ms(int64_t deadline_ms);
 
+/*
+ * A stop takes eight seconds at most, whatever hangs: what nothing else can end, such as the
+ * system's look-up of a host name, the handler of a timer ends, with status 1. It calls `say`
+ * before, which may do what such a handler may.
+ */
+void signals_on_overrun(void (*say)(void));
+
 /* Becomes readable when a stop is requested, and stays so. -1 before installing. */
 int signals_descriptor(void);
 

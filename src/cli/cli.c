@@ -92,6 +92,7 @@ identify(const struct config *config,
     identity_init(identity, platform);
     if (platform->is_cloud_run)
         log->operation_id = identity->run_id;
+    log_prepare_overrun(log);
 }
 
 static bool
@@ -214,6 +215,7 @@ cli_run(int argc, char *argv[], char *environment[])
     struct terminal_line live;
     terminal_line_init(&live, log.descriptor);
     log.live = log.is_json ? NULL : &live;
+    log_prepare_overrun(&log);
 
     bool is_good = is_read || config.is_help || config.is_version;
     if (config.is_help && command != NULL)

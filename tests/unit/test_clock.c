@@ -15,6 +15,11 @@ a_moment_is_written_in_utc_with_milliseconds(UNUSED void **state)
         {-1, "1969-12-31T23:59:59.999Z"},
         {1680341400083, "2023-04-01T09:30:00.083Z"},
         {951782400000, "2000-02-29T00:00:00.000Z"},
+        {951868799999, "2000-02-29T23:59:59.999Z"},
+        {951868800000, "2000-03-01T00:00:00.000Z"},
+        {4107542399999, "2100-02-28T23:59:59.999Z"},
+        {4107542400000, "2100-03-01T00:00:00.000Z"},
+        {1735689599999, "2024-12-31T23:59:59.999Z"},
         {253402300799999, "9999-12-31T23:59:59.999Z"},
         {253402300800000, "9999-12-31T23:59:59.999Z"},
         {INT64_MAX, "9999-12-31T23:59:59.999Z"},
@@ -26,6 +31,22 @@ a_moment_is_written_in_utc_with_milliseconds(UNUSED void **state)
 
         clock_format_utc(TABLE[i].unix_ms, text);
         assert_string_equal(text, TABLE[i].text);
+    }
+}
+
+static void
+each_day_of_four_centuries_is_as_the_system_has_it(UNUSED void **state)
+{
+    for (time_t day = -146097 / 2; day <= 146097 / 2; day++) {
+        char text[CLOCK_UTC_BYTES];
+        char expected[CLOCK_UTC_BYTES];
+        time_t seconds = day * 86400;
+        struct tm utc;
+
+        clock_format_utc((int64_t)seconds * 1000, text);
+        gmtime_r(&seconds, &utc);
+        strftime(expected, sizeof(expected), "%Y-%m-%dT00:00:00.000Z", &utc);
+        assert_string_equal(text, expected);
     }
 }
 
@@ -117,6 +138,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_moment_is_written_in_utc_with_milliseconds),
+        cmocka_unit_test(each_day_of_four_centuries_is_as_the_system_has_it),
         cmocka_unit_test(time_goes_forward),
         cmocka_unit_test(a_jitter_stays_below_its_limit_and_comes_everywhere),
         cmocka_unit_test(a_moment_has_another_hour_in_another_zone),
