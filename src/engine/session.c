@@ -184,19 +184,24 @@ session_add_settings(
 bool
 session_reset(struct session *session, struct error *err)
 {
-    AUTO_TEXT sql = TEXT_INIT;
+    AUTO_TEXT resets = TEXT_INIT;
+    AUTO_TEXT settings = TEXT_INIT;
+    AUTO_REPLY reply = {0};
 
-    for (size_t i = 0; session_reset_sql(session, i) != NULL; i++) {
-        if (!pg_command(session->db, session_reset_sql(session, i), 0, NULL, err))
-            return false;
-    }
+    for (size_t i = 0; session_reset_sql(session, i) != NULL; i++)
+        text_printf(&resets, "%s; ", session_reset_sql(session, i));
+    text_puts(&resets, "DEALLOCATE ALL");
     session->is_prepared = false;
-    if (!pg_command(session->db, "DEALLOCATE ALL", 0, NULL, err))
+    if (!pg_run(session->db, text_string(&resets), &reply, err))
         return false;
-    text_puts(&sql, "SELECT ");
-    session_add_settings(session, 1, "false", &sql);
-    return pg_command(
-        session->db, text_string(&sql), session->settings_count, session->settings_values, err);
+    if (reply.kind == PG_REPLY_FAILED) {
+        *err = reply.error;
+        return false;
+    }
+    text_puts(&settings, "SELECT ");
+    session_add_settings(session, 1, "false", &settings);
+    return pg_command(session->db, text_string(&settings), session->settings_count,
+        session->settings_values, err);
 }
 
 bool
