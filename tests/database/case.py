@@ -104,10 +104,9 @@ class DatabaseCase(Case):
             time.sleep(0.02)
         self.fail(f"not within {timeout_s} s: {sql} = {expected}")
 
-    def wait_for_statement(self, part):
+    def wait_for_statement(self, part, dbname=None):
         """Wait until another session of this database runs a statement that holds `part`."""
         self.wait_until(
             "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'active'"
             " AND datname = current_database() AND pid <> pg_backend_pid()"
-            f" AND query LIKE '%{part}%'"
-        )
+            f" AND query LIKE '%{part}%'", dbname=dbname)

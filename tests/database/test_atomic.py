@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """--atomic: a run is one transaction, all of it or nothing."""
 
+import signal
+
 from database.case import DatabaseCase
 
 FILES = {
@@ -56,6 +58,27 @@ class Atomic(DatabaseCase):
             "SELECT version || ' ' || outcome FROM pgstride_history ORDER BY id DESC LIMIT 1"))
         self.assert_good(self.up(dict(FILES, **{"0_z.up.sql": "CREATE TABLE z (id int);\n"}),
                                  "--atomic"))
+        self.assertEqual("a b c d z", self.tables())
+
+    def test_sigterm_leaves_nothing_of_any(self):
+        first = {"0_z.up.sql": "CREATE TABLE z (id int);\n"}
+        self.assert_good(self.up(first))
+        slow = {**first, **FILES, "3_c.up.sql": "CREATE TABLE c (id int);\nSELECT pg_sleep(60);\n"}
+        process = self.start_up(slow, "--atomic")
+        self.wait_for_statement("pg_sleep(60)")
+        process.send_signal(signal.SIGTERM)
+        self.assert_log(self.finish(process, timeout=8), """
+            <time> INFO  4 of 5 migrations pending on <database> at 127.0.0.1: 0 -> 4
+            <time> ERROR 3_c.up.sql:2:1: stopped by SIGTERM
+                               2 | SELECT pg_sleep(60);
+                               Nothing of this run was kept: the database is at 0, clean.
+            <time> ERROR failed: 0 of 4 applied in <duration>; 0 -> 0 (wanted 4); a retry may help
+        """, status=1)
+        self.assertEqual("z", self.tables())
+        self.assertEqual("0|f", self.version())
+        self.assertEqual(["0|applied|", "3|failed|stopped by SIGTERM"],
+                         self.history("version, outcome, error ->> 'message'"))
+        self.assert_good(self.up({**first, **FILES}, "--atomic"))
         self.assertEqual("a b c d z", self.tables())
 
     def test_copy_data_go_along(self):

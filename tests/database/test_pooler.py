@@ -206,40 +206,49 @@ class Pooled(DatabaseCase):
         self.assertEqual(["1|applied"], self.history("version, outcome"))
 
     def test_sigterm_cancels_through_it(self):
-        process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(60);"}, database=self.pooled)
-        self.wait_for_statement("pg_sleep(60)")
-        begun = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        self.assert_log(self.finish(process), """
-            <time> INFO  1 of 1 migration pending on <database> at 127.0.0.1: none -> 1
-            <time> ERROR 1_a.up.sql:1:1: stopped by SIGTERM
-                               1 | SELECT pg_sleep(60);
-                               Nothing of this migration was kept: the database is at no version, clean.
-            <time> ERROR failed: 0 of 1 applied in <duration>; none -> none (wanted 1); a retry may help
-        """, status=1)
-        self.assertLess(time.monotonic() - begun, 8)
-        self.assertEqual(["1|failed"], self.history("version, outcome"))
-        self.assert_clean(self.dbname)
+        folder = self.folder({"1_a.up.sql": "SELECT pg_sleep(60);"})
+
+        def check(dbname, url):
+            process = self.start_up(folder, database=url)
+            self.wait_for_statement("pg_sleep(60)", dbname)
+            begun = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            self.assert_log(self.finish(process), f"""
+                <time> INFO  1 of 1 migration pending on {dbname} at 127.0.0.1: none -> 1
+                <time> ERROR 1_a.up.sql:1:1: stopped by SIGTERM
+                                   1 | SELECT pg_sleep(60);
+                                   Nothing of this migration was kept: the database is at no version, clean.
+                <time> ERROR failed: 0 of 1 applied in <duration>; none -> none (wanted 1); a retry may help
+            """, status=1)
+            self.assertLess(time.monotonic() - begun, 8)
+            self.assertEqual("1|failed", self.ask(
+                dbname, "SELECT version, outcome FROM pgstride_history"))
+
+        self.each_mode(check)
 
     def test_a_killed_run_frees_the_lock_and_the_next_goes_on(self):
-        self.psql("CREATE TABLE t (n int); CREATE FUNCTION slow(n int) RETURNS int IMMUTABLE"
-                  " LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5); RETURN n; END $$;"
-                  "INSERT INTO t SELECT generate_series(1, 60);")
         files = {"1_i.up.sql": "CREATE INDEX CONCURRENTLY i ON t (slow(n));"}
-        process = self.start_up(files, database=self.pooled)
-        self.wait_for_statement("CREATE INDEX CONCURRENTLY")
-        process.kill()
-        process.wait()
-        key = lock_key("/" + self.dbname)
-        self.wait_until(f"SELECT pg_try_advisory_lock({key})", timeout_s=10)
-        self.psql("CREATE OR REPLACE FUNCTION slow(n int) RETURNS int IMMUTABLE"
-                  " LANGUAGE sql AS $$ SELECT n $$")
-        result = self.up(files, database=self.pooled)
-        self.assert_good(result)
-        self.assertIn("1_i goes on at statement 1 of 1", result.stdout)
-        self.assertEqual("t", self.psql("SELECT indisvalid FROM pg_index"
-                                        " WHERE indexrelid = 'i'::regclass"))
-        self.assertEqual("1|f", self.version())
+
+        def check(dbname, url):
+            self.ask(dbname, "CREATE TABLE t (n int); CREATE FUNCTION slow(n int) RETURNS int"
+                             " IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5);"
+                             " RETURN n; END $$; INSERT INTO t SELECT generate_series(1, 60);")
+            process = self.start_up(files, database=url)
+            self.wait_for_statement("CREATE INDEX CONCURRENTLY", dbname)
+            process.kill()
+            process.wait()
+            key = lock_key("/" + dbname)
+            self.wait_until(f"SELECT pg_try_advisory_lock({key})", timeout_s=10, dbname=dbname)
+            self.ask(dbname, "CREATE OR REPLACE FUNCTION slow(n int) RETURNS int IMMUTABLE"
+                             " LANGUAGE sql AS $$ SELECT n $$")
+            result = self.up(files, database=url)
+            self.assert_good(result)
+            self.assertIn("1_i goes on at statement 1 of 1", result.stdout)
+            self.assertEqual("t", self.ask(dbname, "SELECT indisvalid FROM pg_index"
+                                                   " WHERE indexrelid = 'i'::regclass"))
+            self.assertEqual("1|f", self.ask(dbname, "SELECT * FROM schema_migrations"))
+
+        self.each_mode(check)
 
     def test_a_role_and_a_search_path_hold_and_are_not_left_to_others(self):
         self.psql("CREATE SCHEMA app AUTHORIZATION owner")

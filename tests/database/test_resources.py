@@ -8,7 +8,7 @@ import subprocess
 import time
 
 from database.case import DatabaseCase
-from support.cluster import give_to_server_user
+from support.cluster import Cluster, give_to_server_user
 from support.harness import binary, plain_binary
 
 F_SETPIPE_SZ = 1031
@@ -198,6 +198,39 @@ class Server(DatabaseCase):
         self.assertEqual(1, result.status)
         self.assertRegex(result.stdout, r"ERROR no database within 1 s \(--wait-timeout\): .*"
                                         r"too many connections for role .* \(53300\)")
+
+    def test_no_free_connection_at_all_is_waited_for(self):
+        """max_connections are in use: all but those that superusers have, and all of them."""
+        server = Cluster.start(fsync="off")
+        self.addCleanup(server.stop)
+        server.psql("postgres", "ALTER SYSTEM SET max_connections = 8")
+        server.psql("postgres", "CREATE ROLE app LOGIN PASSWORD 'secret-word';"
+                                "CREATE DATABASE app OWNER app")
+        server.stop_fast()
+        server.start_again()
+        for user, count, reason in (("app", 5, "remaining connection slots are reserved for .*"),
+                                    (server.superuser, 8, "sorry, too many clients already")):
+            with self.subTest(user):
+                files = {"1_a.up.sql": "CREATE TABLE IF NOT EXISTS a ();"}
+                password = "secret-word" if user == "app" else server.password
+                url = server.url("app", user=user, password=password)
+                holders = [self.open_session(server, user) for _ in range(count)]
+                process = self.start_up(files, database=url)
+                self.assertRegex(
+                    process.stdout.readline(),
+                    rf" WARN  waiting for the database, up to .* more: .* FATAL: {reason}\n$")
+                for holder in holders:
+                    self.end_session(holder)
+                self.assert_good(self.finish(process))
+
+    def open_session(self, server, user):
+        """A session that is there: it has answered."""
+        process = server.start_psql("app", user)
+        self.addCleanup(self.end_session, process)
+        process.stdin.write("SELECT 'here';\n")
+        process.stdin.flush()
+        self.assertEqual("here\n", process.stdout.readline())
+        return process
 
     def test_a_file_as_large_as_may_be(self):
         line = "INSERT INTO big VALUES ('" + "x" * 1_048_000 + "');\n"
