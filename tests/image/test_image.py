@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -302,6 +303,19 @@ class Image(unittest.TestCase):
         self.assertEqual(self.query("SELECT version, outcome, statements_done FROM pgstride_history"),
                          "1|failed|0")
         self.assertEqual(self.query("SELECT count(*) FROM schema_migrations"), "0")
+
+    def test_a_second_signal_ends_it_at_once(self):
+        name, job = self.start(sleep_s=301)
+        backend = int(self.query("SELECT pid FROM pg_stat_activity WHERE query ~ 'pg_sleep.301'"
+                                 " AND pid <> pg_backend_pid()"))
+        os.kill(backend, signal.SIGSTOP)  # else the first one would end it soon
+        self.addCleanup(os.kill, backend, signal.SIGCONT)
+        for _ in range(2):
+            self.assertIsNone(job.poll())
+            run_or_raise("podman", "kill", "--signal=TERM", name)
+        output, _ = job.communicate(timeout=STOP_TIMEOUT_S)
+        self.assertEqual(job.returncode, 1, output)
+        self.assertNotIn("failed: ", output)  # it took no time to report
 
     def wait_for(self, sql, expected, timeout_s=30):
         deadline = time.monotonic() + timeout_s
