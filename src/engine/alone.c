@@ -98,6 +98,8 @@ alone_send(struct alone *alone, size_t index, struct error *err)
     bool is_run = statement->is_copy_in ? pg_run_copy(db, sql, alone->text + statement->data_offset,
                                               statement->data_bytes, &reply, err)
                                         : pg_run(db, sql, &reply, err);
+    if (!is_run && err->kind == ERROR_CONNECTION)
+        run_place_error(alone->run, alone->step, index, 0, err);
     if (!is_run || (is_long && !long_wait_end(alone->run, limit, err)))
         return false;
     if (reply.kind != PG_REPLY_FAILED)

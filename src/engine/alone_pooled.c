@@ -124,6 +124,7 @@ is_to_be_found(const char *name, const struct statement *statement)
     if (strcmp(name, "lock_timeout") == 0)
         return statement->is_concurrent;
     return strcmp(name, "idle_in_transaction_session_timeout") != 0 &&
+           strcmp(name, "idle_session_timeout") != 0 &&
            strcmp(name, "client_connection_check_interval") != 0;
 }
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapter/signals.h"
 #include "base/memory.h"
 #include "engine/adoption.h"
 #include "engine/alone.h"
@@ -14,13 +13,12 @@
 #include "engine/atlas_sum.h"
 #include "engine/atomic.h"
 #include "engine/patience.h"
+#include "engine/reconnect.h"
 #include "engine/report.h"
 #include "engine/retry.h"
 #include "engine/stream.h"
 
 enum {
-    RECONNECTS_MAX = 5, /* without a migration done in between */
-    RECONNECT_MS = 50,  /* doubled each time */
     REPLANS_MAX = 100,
 };
 
@@ -410,9 +408,9 @@ static bool
 run_to_goal(struct run *run, const struct goal *goal, struct error *err)
 {
     struct plan_policy policy = runner_policy(run->config, goal);
-    size_t reconnects = 0;
     size_t replans = 0;
     struct patience patience = {0};
+    struct reconnects reconnects = {0};
 
     for (;;) {
         bool is_prepared = prepare(run, &policy, err);
@@ -425,20 +423,12 @@ run_to_goal(struct run *run, const struct goal *goal, struct error *err)
         if (run->session.db != NULL)
             history_explain_rights(run->session.db, &run->session.ledger, err);
         if (run->applied > 0 && !run->has_lost) /* else a crash could come again for ever */
-            reconnects = replans = 0;
+            reconnects.count = replans = 0;
         bool is_patient = run->is_to_be_replanned;
         run->is_to_be_replanned = false;
         if (err->kind == ERROR_MOVED && (is_patient || replans++ < REPLANS_MAX))
             continue;
-        bool is_lost = err->kind == ERROR_CONNECTION && run->session.db != NULL;
-        run->is_unheard |= is_lost;
-        if (!is_lost || reconnects++ >= RECONNECTS_MAX)
-            return false;
-        error_prefix(err, "connecting again");
-        tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = err->message});
-        lost_note(&run->lost, run->session.db);
-        session_close(&run->session);
-        if (!signals_sleep(RECONNECT_MS << reconnects, err))
+        if (!reconnect(run, &reconnects, err))
             return false;
     }
 }

@@ -31,6 +31,10 @@ choose_settings(struct session *session)
     add_setting(session, "lock_timeout", session->lock_timeout_text);
     add_setting(session, "statement_timeout", session->statement_timeout_text);
     add_setting(session, "idle_in_transaction_session_timeout", "0");
+    if (pg_server_version(session->db) >= 140000)
+        add_setting(session, "idle_session_timeout", "0");
+    if (pg_server_version(session->db) >= 170000)
+        add_setting(session, "transaction_timeout", "0");
     for (size_t i = 0; i < config->url.settings_count; i++)
         add_setting(session, config->url.settings[i].name, config->url.settings[i].value);
     if (config->role != NULL) {

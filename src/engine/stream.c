@@ -282,6 +282,16 @@ handle_reply(struct stream *stream, const struct pg_reply *reply)
     }
 }
 
+/* What the server said when it ended the connection is of the statement whose reply is owed. */
+static bool
+fail_lost(const struct run *run, const struct slot *slot, struct error *err)
+{
+    if (err->kind == ERROR_CONNECTION && err->sqlstate[0] != '\0' &&
+        slot->kind == MESSAGE_STATEMENT)
+        run_place_error(run, &run->plan->steps[slot->step], slot->statement, 0, err);
+    return false;
+}
+
 /* Take one reply, waiting for it, and then all that are there. */
 static bool
 take_replies(struct stream *stream, struct error *err)
@@ -293,7 +303,7 @@ take_replies(struct stream *stream, struct error *err)
         size_t step = stream->slots[stream->head].step;
         stream->run->session.migration = stream->run->plan->steps[step].migration->name;
         if (!pg_pipeline_receive(stream->run->session.db, wait, &reply, err))
-            return false;
+            return fail_lost(stream->run, &stream->slots[stream->head], err);
         if (reply.kind == PG_REPLY_NONE)
             return true;
         handle_reply(stream, &reply);
@@ -398,8 +408,9 @@ say_step(struct run *run, size_t index, size_t end, int64_t *duration_ms, struct
     run_tell_started(run, step);
     while (sequence_next(&sequence, &message)) {
         AUTO_REPLY reply = {0};
+        struct slot slot = {.kind = message.kind, .step = index, .statement = message.statement};
         if (!say_message(run, &message, &reply, err))
-            return false;
+            return fail_lost(run, &slot, err);
         if (reply.kind == PG_REPLY_FAILED) {
             explain(run, step, message.kind, message.statement, &reply, err);
             return false;

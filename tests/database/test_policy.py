@@ -301,12 +301,16 @@ class TimeLimits(DatabaseCase):
             "TABLE one; TABLE two; TABLE three; TABLE four"))
 
     def test_limits_are_those_of_the_options(self):
+        """And none of idle time, whatever the database has: a migration may wait in between."""
+        for name in ("idle_session_timeout", "idle_in_transaction_session_timeout"):
+            self.psql(f"ALTER DATABASE {self.dbname} SET {name} = '1min'")
         text = ("CREATE TABLE seen AS SELECT current_setting('statement_timeout') AS s,"
                 " current_setting('lock_timeout') AS l,"
-                " current_setting('idle_in_transaction_session_timeout') AS i")
+                " current_setting('idle_session_timeout') AS i,"
+                " current_setting('idle_in_transaction_session_timeout') AS t")
         self.assert_good(self.up({"1_a.up.sql": text}, "--ddl-lock-timeout", "0",
                                  "--statement-timeout", "2min"))
-        self.assertEqual("2min|0|0", self.psql("TABLE seen"))
+        self.assertEqual("2min|0|0|0", self.psql("TABLE seen"))
 
 
 class LostRace(DatabaseCase):

@@ -61,3 +61,53 @@ class TakenAway(DatabaseCase):
         self.assertEqual("1|f", self.version())
         self.assert_good(self.up({**FILES, "2_b.up.sql": "CREATE TABLE b ();"}, database=url))
         self.assertEqual("2|f", self.version())
+
+
+class EndsItself(DatabaseCase):
+    """A statement that ends the server's process each time is sent twice, not for ever."""
+
+    # Whether the end of the connection comes with the server's word is a matter of the moment.
+    ENDED = re.compile(r"(the connection to the database was lost: FATAL:  )?terminating connection"
+                       r" due to administrator command(; [^\n]*| \(57P01\))?")
+    AGAIN = """
+        <time> INFO  2 of 2 migrations pending on <database> at 127.0.0.1: none -> 2
+        <time> INFO  1_a applied in <duration> (1 statement); current version is 1
+        <time> WARN  connecting again: <ended>{0}
+        <time> ERROR 2_b.up.sql:{1}:1: here for the second time: <ended>
+                           {1} | SELECT pg_terminate_backend(pg_backend_pid());
+                           hint: Does this end the server's process each time, by a crash, a limit or for want of memory? The server's log says so.
+                           {2}
+        <time> ERROR failed: 1 of 2 applied in <duration>; none -> 1 (wanted 2); a retry may help
+    """
+
+    def assert_sent_twice(self, head, line, resumed, kept):
+        files = {"1_a.up.sql": "CREATE SEQUENCE runs;",
+                 "2_b.up.sql": f"{head}SELECT nextval('runs');\n"
+                               "SELECT pg_terminate_backend(pg_backend_pid());\n"}
+        result = self.up(files)
+        text = self.ENDED.sub("<ended>", result.stdout)
+        self.assert_log(result._replace(stdout=text), self.AGAIN.format(resumed, line, kept), status=1)
+
+    def test_in_a_transaction(self):
+        self.assert_sent_twice(
+            "", 2, "", "Its transaction either committed whole or left nothing; the next run finds "
+                       "out which.")
+        self.assertEqual("2", self.psql("SELECT last_value FROM runs"))
+
+    def test_outside(self):
+        self.assert_sent_twice(
+            "-- pgstride: no-transaction\n", 3,
+            "\n        <time> WARN  2_b goes on at statement 2 of 2, where an earlier run stopped",
+            "It ran outside a transaction: what stands before this statement was kept, and the "
+            "version is 2, dirty, until the rest is done. Run again: it goes on here.")
+        self.assertEqual("1", self.psql("SELECT last_value FROM runs"))
+
+    def test_another_place_is_tried_again(self):
+        """Two losses in a row, and neither statement is to blame."""
+        once = ("SELECT pg_terminate_backend(pg_backend_pid())"
+                " FROM (SELECT nextval('{0}')) AS n (r) WHERE r = 1;\n")
+        files = {"1_a.up.sql": "CREATE SEQUENCE r1; CREATE SEQUENCE r2;",
+                 "2_b.up.sql": once.format("r1") + once.format("r2")}
+        result = self.up(files)
+        self.assert_good(result)
+        self.assertEqual(2, result.stdout.count("connecting again: "), result.stdout)
