@@ -125,7 +125,7 @@ is_to_be_found(const char *name, const struct statement *statement)
         return statement->is_concurrent;
     return strcmp(name, "idle_in_transaction_session_timeout") != 0 &&
            strcmp(name, "idle_session_timeout") != 0 &&
-           strcmp(name, "client_connection_check_interval") != 0;
+           strcmp(name, "client_connection_check_interval") != 0 && strncmp(name, "tcp_", 4) != 0;
 }
 
 static bool

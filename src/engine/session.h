@@ -14,7 +14,7 @@
 #include "engine/lost.h"
 #include "engine/notices.h"
 
-enum { SESSION_VALUES_MAX = 32 };
+enum { SESSION_VALUES_MAX = 36 };
 
 enum session_purpose {
     SESSION_TO_READ, /* the history with its details; no lock */

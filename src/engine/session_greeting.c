@@ -17,7 +17,21 @@ add_setting(struct session *session, const char *name, const char *value)
     session->settings_values[session->settings_count++] = value;
 }
 
-/* client_connection_check_interval is added once it is known that the server has it. */
+/*
+ * A machine that vanishes says no goodbye. Within half a minute the server ends the session,
+ * and its lock with it; by itself it would keep it for two hours. A wait in a query too is
+ * over then, by client_connection_check_interval, which is added once it is known that the
+ * server has it.
+ */
+static void
+choose_patience(struct session *session)
+{
+    add_setting(session, "tcp_keepalives_idle", "10s");
+    add_setting(session, "tcp_keepalives_interval", "5s");
+    add_setting(session, "tcp_keepalives_count", "4");
+    add_setting(session, "tcp_user_timeout", "30s");
+}
+
 static void
 choose_settings(struct session *session)
 {
@@ -35,6 +49,7 @@ choose_settings(struct session *session)
         add_setting(session, "idle_session_timeout", "0");
     if (pg_server_version(session->db) >= 170000)
         add_setting(session, "transaction_timeout", "0");
+    choose_patience(session);
     for (size_t i = 0; i < config->url.settings_count; i++)
         add_setting(session, config->url.settings[i].name, config->url.settings[i].value);
     if (config->role != NULL) {

@@ -339,6 +339,18 @@ class Lock(GolangMigrate):
         self.end_session(holder)
         self.assert_good(self.finish(process))
 
+    def test_the_server_soon_misses_a_machine_that_vanished(self):
+        """In each session, transaction and way to run; by itself a server takes two hours."""
+        shown = ("SELECT current_setting('tcp_keepalives_idle'),"
+                 " current_setting('tcp_keepalives_interval'),"
+                 " current_setting('tcp_keepalives_count'), current_setting('tcp_user_timeout');\n")
+        self.assert_good(self.up({
+            "1_a.up.sql": f"CREATE TABLE seen (a text, b text, c text, d text);\nINSERT INTO seen {shown}",
+            "2_b.up.sql": f"INSERT INTO seen {shown}",
+            "3_c.up.sql": f"-- pgstride: no-transaction\nINSERT INTO seen {shown}SELECT 1;\n",
+        }))
+        self.assertEqual(["10|5|4|30000"] * 3, self.psql("SELECT * FROM seen").splitlines())
+
     def test_the_lock_goes_with_a_killed_run(self):
         process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(30);"})
         self.wait_for_statement("pg_sleep(30)")
