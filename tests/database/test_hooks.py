@@ -264,6 +264,19 @@ class After(HookCase):
         self.assertEqual((1, 1), (result.status, len(hook.requests)))
         self.assertIn("; a retry may help\n", result.stdout)
 
+    def test_slack_is_told_of_a_stop(self):
+        slack = self.hook()
+        process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(60);"}, "--slack-webhook-url",
+                                slack.url)
+        self.wait_for_statement("pg_sleep(60)")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(1, self.finish(process).status)
+        (request,) = slack.requests
+        self.assertEqual(
+            "Migration failed: <database> at 127.0.0.1, version none, wanted 1; 0 of 1 migrations "
+            "done in <duration>: 1_a.up.sql:1:1: stopped by SIGTERM",
+            self.normalise(request.body["text"]))
+
     def test_a_stop_while_slack_hangs_keeps_a_success(self):
         slack = self.hook("hang")
         process = self.start_up(FILES, "--slack-webhook-url", slack.url)

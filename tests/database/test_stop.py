@@ -5,18 +5,23 @@ import fcntl
 import os
 import signal
 import statistics
+import struct
 import subprocess
 import time
 
 from database.case import DatabaseCase, lock_key
 from support.cluster import free_port
 from support.harness import binary
+from support.proxy import TlsFaultProxy
 
 SLOW = {
     "1_a.up.sql": "CREATE TABLE a ();",
     "2_b.up.sql": "CREATE TABLE b ();\nSELECT pg_sleep(60);\n",
     "3_c.up.sql": "CREATE TABLE c ();",
 }
+
+
+TLS_REQUEST = struct.pack("!ii", 8, 80877103)
 
 
 class Stop(DatabaseCase):
@@ -79,6 +84,34 @@ class Stop(DatabaseCase):
         self.assertEqual("t", self.psql(
             "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass"))
         self.assertEqual("2|f", self.version())
+
+    def through_tls(self, *fault):
+        """A proxy, and the URL that leads through it."""
+        proxy = TlsFaultProxy(self.cluster.port, *fault)
+        self.addCleanup(proxy.stop)
+        url = self.cluster.url(self.dbname, sslmode="require")
+        return proxy, url.replace(f":{self.cluster.port}/", f":{proxy.port}/")
+
+    def test_the_request_to_cancel_is_encrypted_too(self):
+        proxy, database = self.through_tls()
+        process = self.start_up(SLOW, database=database)
+        self.wait_for_statement("pg_sleep(60)")
+        before = len(proxy.requests)
+        result = self.stop(process)
+        self.assertIn(" ERROR 2_b.up.sql:2:1: stopped by SIGTERM\n", result.stdout)
+        self.assertGreater(len(proxy.requests), before)
+        self.assertEqual({TLS_REQUEST}, set(proxy.requests))
+
+    def test_in_a_tls_handshake_that_hangs(self):
+        proxy, database = self.through_tls("server", 3, "stall")
+        process = self.start_up(SLOW, database=database)
+        self.assertTrue(proxy.is_broken.wait(20))
+        begun = time.monotonic()
+        self.assert_log(self.stop(process), """
+            <time> ERROR stopped by SIGTERM
+            <time> ERROR failed: nothing was applied; a retry may help
+        """, status=1)
+        self.assertLess(time.monotonic() - begun, 2)
 
     def test_when_the_server_does_not_answer(self):
         process = self.start_up(SLOW)
