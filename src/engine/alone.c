@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "engine/alone_internal.h"
 #include "engine/alone_pooled.h"
-#include "engine/concurrent_index.h"
 #include "engine/long_wait.h"
 
 static void
@@ -107,43 +106,6 @@ alone_send(struct alone *alone, size_t index, struct error *err)
     *err = reply.error;
     run_place_error(alone->run, alone->step, index, reply.position, err);
     return false;
-}
-
-/* Refused, as an index is there: the one that this statement built before the run was stopped? */
-static bool
-was_built_before(
-    struct alone *alone, const struct statement *statement, const char *sql, struct error *refusal)
-{
-    struct error failure = ERROR_INIT;
-    bool is_built = false;
-
-    if (!statement->is_run_alone || !alone->step->is_resumed ||
-        !error_is_sqlstate(refusal, "42P07"))
-        return false;
-    if (!alone_leave_roles(alone, &failure) ||
-        !concurrent_index_find_built(alone->run, alone->attempt_id, sql, &is_built, &failure)) {
-        *refusal = failure;
-        return false;
-    }
-    return is_built;
-}
-
-bool
-alone_send_outside(struct alone *alone, size_t index, struct error *err)
-{
-    const struct statement *statement = &alone->script.statements[index];
-    AUTO_STRING char *sql = memory_copy(alone->text + statement->offset, statement->size_bytes);
-
-    if (statement->is_run_alone && alone->step->is_resumed &&
-        !concurrent_index_sweep(alone->run, alone->attempt_id, sql, err))
-        return false;
-    if (!alone_send(alone, index, err) && !was_built_before(alone, statement, sql, err))
-        return false;
-    if (statement->is_run_alone && !concurrent_index_check(alone->run, sql, err)) {
-        run_place_error(alone->run, alone->step, index, 0, err);
-        return false;
-    }
-    return true;
 }
 
 /* An end now would leave so many done. */

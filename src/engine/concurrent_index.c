@@ -41,14 +41,61 @@
                         "                  AND NOT h.error -> 'invalid_before' @> "                \
                         "to_jsonb(c.oid::bigint))"
 
+/*
+ * REINDEX builds NAME_ccnew (or _ccnew1, …), puts it in NAME's place, and drops NAME as
+ * NAME_ccold; long names are cut. What is named is the index, its table (of TOAST: whose it is),
+ * what these are partitions of, the schema, or the database. While a session works at an index
+ * it holds a lock on it.
+ */
+#define NAMES_SCHEMA IS_NAMED("s", "nspname")
+#define NAMES_RELATION IS_NAMED("r", "relname")
+#define NAMES_ITS_SCHEMA IS_NAMED("o", "nspname")
+#define SQL_REINDEX_LEFT                                                                           \
+    "SELECT format('%%I.%%I', n.nspname, c.relname)\n"                                             \
+    "  FROM pg_index AS i\n"                                                                       \
+    "  JOIN pg_class AS c ON c.oid = i.indexrelid\n"                                               \
+    "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"                                         \
+    "  JOIN pg_class AS t ON (t.oid = i.indrelid AND t.relkind <> 't')\n"                          \
+    "                     OR t.reltoastrelid = i.indrelid\n"                                       \
+    "  JOIN pg_namespace AS s ON s.oid = t.relnamespace\n"                                         \
+    "  JOIN %s AS h ON h.id = $2\n"                                                                \
+    " CROSS JOIN regexp_replace(c.relname, '_cc(new|old)[0-9]*$', '') AS base\n"                   \
+    " WHERE $1 ~* '\\mreindex\\M' AND NOT i.indisvalid AND c.relkind = 'i'\n"                      \
+    "   AND base <> c.relname\n"                                                                   \
+    "   AND h.error ? 'invalid_before'\n"                                                          \
+    "   AND NOT h.error -> 'invalid_before' @> to_jsonb(c.oid::bigint)\n"                          \
+    "   AND NOT EXISTS (\n"                                                                        \
+    "       SELECT\n"                                                                              \
+    "         FROM pg_locks AS l\n"                                                                \
+    "         JOIN pg_database AS d ON d.oid = l.database\n"                                       \
+    "        WHERE d.datname = current_database() AND l.relation = c.oid\n"                        \
+    "          AND l.mode = 'ShareUpdateExclusiveLock' AND l.pid <> pg_backend_pid())\n"           \
+    "   AND EXISTS (\n"                                                                            \
+    "       SELECT\n"                                                                              \
+    "         FROM pg_index AS k\n"                                                                \
+    "         JOIN pg_class AS b ON b.oid = k.indexrelid\n"                                        \
+    "        WHERE k.indrelid = i.indrelid\n"                                                      \
+    "          AND (b.relname = base\n"                                                            \
+    "               OR octet_length(c.relname) >= 60 AND starts_with(b.relname, base))\n"          \
+    "          AND ($1 ~* '\\mdatabase\\M'\n"                                                      \
+    "               OR $1 ~* '\\mschema\\M' AND " NAMES_SCHEMA "\n"                                \
+    "               OR EXISTS (\n"                                                                 \
+    "                  SELECT\n"                                                                   \
+    "                    FROM (SELECT t.oid UNION ALL SELECT b.oid\n"                              \
+    "                          UNION ALL SELECT pg_partition_ancestors(t.oid)\n"                   \
+    "                          UNION ALL SELECT pg_partition_ancestors(b.oid)) AS a (oid)\n"       \
+    "                    JOIN pg_class AS r ON r.oid = a.oid\n"                                    \
+    "                    JOIN pg_namespace AS o ON o.oid = r.relnamespace\n"                       \
+    "                   WHERE (pg_table_is_visible(r.oid) OR " NAMES_ITS_SCHEMA ")\n"              \
+    "                     AND " NAMES_RELATION ")))"
+
 #define SQL_NAMED SQL_INVALID "   AND " IS_NAMED("c", "relname")
 
 static bool
-drop(struct run *run, const char *index, struct error *err)
+drop(struct run *run, const char *index, const char *why, struct error *err)
 {
     AUTO_STRING char *sql = memory_printf("DROP INDEX CONCURRENTLY IF EXISTS %s", index);
-    AUTO_STRING char *text = memory_printf(
-        "dropping the invalid index %s, which an earlier try left, to build it anew", index);
+    AUTO_STRING char *text = memory_printf("dropping the invalid index %s, %s", index, why);
     AUTO_REPLY reply = {0};
 
     tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
@@ -60,20 +107,43 @@ drop(struct run *run, const char *index, struct error *err)
     return error_prefix(err, "cannot drop the invalid index %s", index);
 }
 
-bool
-concurrent_index_sweep(struct run *run, const char *attempt_id, const char *sql, struct error *err)
+static bool
+drop_all(struct run *run,
+    const char *query,
+    const char *attempt_id,
+    const char *sql,
+    const char *why,
+    struct error *err)
 {
-    AUTO_STRING char *query = memory_printf(SQL_LEFT, run->session.ledger.history_table);
     const char *const values[] = {sql, attempt_id};
     AUTO_ROWS struct pg_rows *rows = NULL;
 
     if (!session_query(&run->session, query, ARRAY_LENGTH(values), values, &rows, err))
         return error_prefix(err, "cannot look for invalid indexes");
     for (size_t i = 0; i < pg_rows_count(rows); i++) {
-        if (!drop(run, pg_rows_text(rows, i, 0), err))
+        if (!drop(run, pg_rows_text(rows, i, 0), why, err))
             return false;
     }
     return true;
+}
+
+bool
+concurrent_index_sweep(struct run *run, const char *attempt_id, const char *sql, struct error *err)
+{
+    AUTO_STRING char *query = memory_printf(SQL_LEFT, run->session.ledger.history_table);
+
+    return drop_all(
+               run, query, attempt_id, sql, "which an earlier try left, to build it anew", err) &&
+           concurrent_index_sweep_reindex(run, attempt_id, sql, err);
+}
+
+bool
+concurrent_index_sweep_reindex(
+    struct run *run, const char *attempt_id, const char *sql, struct error *err)
+{
+    AUTO_STRING char *query = memory_printf(SQL_REINDEX_LEFT, run->session.ledger.history_table);
+
+    return drop_all(run, query, attempt_id, sql, "which an earlier try of REINDEX left", err);
 }
 
 bool

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Concurrent index: what CREATE INDEX CONCURRENTLY leaves behind.
+ * Concurrent index: what CREATE INDEX and REINDEX with CONCURRENTLY leave behind.
  *
  * A build that fails leaves an index that is not valid: it costs every write
  * and answers no query, and with IF NOT EXISTS a second try "succeeds". Before
@@ -17,6 +17,13 @@
 
 /* Drop what earlier tries of this attempt left. `sql` is the statement. */
 MUST_CHECK bool concurrent_index_sweep(
+    struct run *run, const char *attempt_id, const char *sql, struct error *err);
+
+/*
+ * The same for a REINDEX that is through: it leaves alone what earlier tries left of it, and what
+ * was still another session's before it may be dropped now.
+ */
+MUST_CHECK bool concurrent_index_sweep_reindex(
     struct run *run, const char *attempt_id, const char *sql, struct error *err);
 
 /*
