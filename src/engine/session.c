@@ -219,6 +219,18 @@ session_history(
                history_load(session->db, &session->ledger, with_details, history, err), err);
 }
 
+void
+session_limit(const struct session *session, int64_t until_ms)
+{
+    enum { SHORTEST_MS = 2000 }; /* a server may be slow, and have an answer */
+    int64_t limit_ms = until_ms - clock_monotonic_ms();
+    int64_t patience_ms = pg_patience_ms(session->db);
+
+    if (limit_ms < SHORTEST_MS)
+        limit_ms = SHORTEST_MS;
+    pg_limit(session->db, patience_ms > 0 && patience_ms < limit_ms ? patience_ms : limit_ms);
+}
+
 bool
 session_open(struct session *session, enum session_purpose purpose, struct error *err)
 {

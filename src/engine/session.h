@@ -133,6 +133,9 @@ MUST_CHECK bool session_set_local(const struct session *session, struct error *e
 /* Look for the tables that were not there before. */
 MUST_CHECK bool session_look_again(struct session *session, struct error *err);
 
+/* Wait for no answer beyond `until_ms`, monotonic, nor for longer than a silent server has. */
+void session_limit(const struct session *session, int64_t until_ms);
+
 /* The keys of the migration lock; once the ledger is known. */
 void session_find_lock_keys(struct session *session);
 

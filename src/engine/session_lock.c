@@ -195,33 +195,36 @@ describe_holder(struct session *session, struct text *holder, struct error *err)
     return true;
 }
 
-bool
-session_lock(struct session *session, struct error *err)
+/* The server's silence is its own matter; but the time is over. */
+static bool
+fail_asking(int64_t until_ms, struct error *err)
 {
-    int64_t until_ms = clock_monotonic_ms() + session->config->lock_timeout_ms;
+    if (err->kind == ERROR_CONNECTION && clock_monotonic_ms() >= until_ms)
+        err->kind = ERROR_TIMEOUT;
+    return false;
+}
+
+static bool
+poll_lock(struct session *session, int64_t until_ms, struct error *err)
+{
     int64_t said_ms = INT64_MIN / 2;
     int64_t wait_ms = FIRST_POLL_MS;
     AUTO_TEXT holder = TEXT_INIT;
 
-    if (session->is_standby) {
-        error_set(err, ERROR_PLAN, "%s is a read-only standby", pg_host(session->db));
-        return error_hint(err, "Name the primary, or both hosts: host=a,b "
-                               "target_session_attrs=read-write.");
-    }
-    if (session->is_locked[0] && session->is_locked[1])
-        return true; /* and what was seen then was seen after that */
     for (;;) {
         bool is_locked = false;
+        if (!session->is_pooled) /* a pooler may have no connection to give for long */
+            session_limit(session, until_ms);
         bool is_asked = session->is_pooled ? try_pooled_lock(session, &is_locked, err)
                                            : try_lock(session, &is_locked, err);
         if (!is_asked)
-            return false;
+            return fail_asking(until_ms, err);
         if (is_locked)
             return session_look_again(session, err);
         int64_t left_ms = until_ms - clock_monotonic_ms();
         if (left_ms <= 0 || clock_monotonic_ms() - said_ms >= SAY_EVERY_MS) {
             if (!describe_holder(session, &holder, err))
-                return false;
+                return fail_asking(until_ms, err);
         }
         if (left_ms <= 0) {
             error_set(err, ERROR_TIMEOUT,
@@ -241,4 +244,21 @@ session_lock(struct session *session, struct error *err)
             return false;
         wait_ms = wait_ms * 2 < LONGEST_POLL_MS ? wait_ms * 2 : LONGEST_POLL_MS;
     }
+}
+
+bool
+session_lock(struct session *session, struct error *err)
+{
+    int64_t until_ms = clock_monotonic_ms() + session->config->lock_timeout_ms;
+
+    if (session->is_standby) {
+        error_set(err, ERROR_PLAN, "%s is a read-only standby", pg_host(session->db));
+        return error_hint(err, "Name the primary, or both hosts: host=a,b "
+                               "target_session_attrs=read-write.");
+    }
+    if (session->is_locked[0] && session->is_locked[1])
+        return true; /* and what was seen then was seen after that */
+    bool is_good = poll_lock(session, until_ms, err);
+    pg_limit(session->db, 0);
+    return is_good;
 }

@@ -55,8 +55,11 @@ look(struct waiting *waiting, struct error *err)
         session_start(&waiting->config, waiting->listener, &waiting->session);
         if (!session_open(&waiting->session, SESSION_TO_READ, err))
             return false;
-    } else if (!session_look_again(&waiting->session, err)) {
-        return false;
+        session_limit(&waiting->session, waiting->until_ms);
+    } else {
+        session_limit(&waiting->session, waiting->until_ms);
+        if (!session_look_again(&waiting->session, err))
+            return false;
     }
     if (!session_history(&waiting->session, false, &history, err))
         return false;

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of `up` share."""
 
+import os
+import signal
 import time
 import zlib
 
@@ -103,6 +105,13 @@ class DatabaseCase(Case):
                 return
             time.sleep(0.02)
         self.fail(f"not within {timeout_s} s: {sql} = {expected}")
+
+    def freeze(self):
+        """Stop the server's process of the run, until the test's end."""
+        pid = int(self.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgstride'"
+                            " AND datname = current_database()"))
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, pid, signal.SIGCONT)
 
     def wait_for_statement(self, part, dbname=None):
         """Wait until another session of this database runs a statement that holds `part`."""

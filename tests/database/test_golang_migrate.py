@@ -351,6 +351,16 @@ class Lock(GolangMigrate):
         }))
         self.assertEqual(["10|5|4|30000"] * 3, self.psql("SELECT * FROM seen").splitlines())
 
+    def test_a_server_that_freezes_meanwhile(self):
+        self.hold(lock_key(f"/{self.dbname}"))
+        process = self.start_up(first(1), "--lock-timeout", "3s")
+        self.assertIn(" waiting for the migration lock, ", process.stdout.readline())
+        self.freeze()
+        self.assert_log(self.finish(process, timeout=15), """
+            <time> ERROR cannot ask for the migration lock: the server did not answer within <duration>
+            <time> ERROR failed: nothing was applied; a retry may help
+        """, status=1)
+
     def test_the_lock_goes_with_a_killed_run(self):
         process = self.start_up({"1_a.up.sql": "SELECT pg_sleep(30);"})
         self.wait_for_statement("pg_sleep(30)")

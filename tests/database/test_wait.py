@@ -64,6 +64,15 @@ class Wait(DatabaseCase):
                                hint: Look at the job that runs pgstride up: did it fail, or was it never started? A longer time: --timeout.
         """, status=1)
 
+    def test_a_server_that_freezes(self):
+        process = self.start_wait(FILES, "--timeout", "3s")
+        self.wait_until_it_looks()
+        self.freeze()
+        self.assert_log(self.finish(process, timeout=15), """
+            <time> INFO  waiting for version 2, now none; up to <duration> more
+            <time> ERROR cannot look for the tables: the server did not answer within <duration>
+        """, status=1)
+
     def test_a_lost_connection_is_made_again(self):
         process = self.start_wait(FILES)
         self.wait_until_it_looks()
