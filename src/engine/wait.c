@@ -44,6 +44,20 @@ left_ms(const struct waiting *waiting)
     return left > 0 ? left : 0;
 }
 
+/* Were they dropped since they were seen? Then they are looked for again. */
+static bool
+are_tables_gone(struct waiting *waiting, struct error *err)
+{
+    struct ledger *ledger = &waiting->session.ledger;
+
+    if (!error_is_sqlstate(err, "42P01"))
+        return false;
+    ledger->has_version_table = ledger->has_history_table = false;
+    waiting->has_version = waiting->is_dirty = false;
+    *err = ERROR_INIT;
+    return true;
+}
+
 /* See where the database is; after a lost connection on a new one. */
 static bool
 look(struct waiting *waiting, struct error *err)
@@ -62,7 +76,7 @@ look(struct waiting *waiting, struct error *err)
             return false;
     }
     if (!session_history(&waiting->session, false, &history, err))
-        return false;
+        return are_tables_gone(waiting, err);
     waiting->has_version = history->has_version && history->version >= 0;
     waiting->version = history->version;
     waiting->is_dirty = history->is_dirty;

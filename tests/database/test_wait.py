@@ -64,6 +64,18 @@ class Wait(DatabaseCase):
                                hint: Look at the job that runs pgstride up: did it fail, or was it never started? A longer time: --timeout.
         """, status=1)
 
+    def test_all_is_dropped_meanwhile(self):
+        self.assert_good(self.up(FILES, "up", "1"))
+        process = self.start_wait(FILES)
+        self.assertIn(" INFO  waiting for version 2, now 1; ", process.stdout.readline())
+        self.assert_good(self.pgstride(FILES, "drop", "-f"))
+        time.sleep(0.5)
+        self.assertIsNone(process.poll())
+        self.assert_good(self.up(FILES))
+        self.assert_log(self.finish(process, timeout=20), """
+            <time> INFO  <database> at 127.0.0.1 is at version 2
+        """, status=0)
+
     def test_a_server_that_freezes(self):
         process = self.start_wait(FILES, "--timeout", "3s")
         self.wait_until_it_looks()
