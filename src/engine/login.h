@@ -52,4 +52,10 @@ MUST_CHECK bool login_connect(const struct config *config,
 /* Say what a login by IAM needs, where the server refused one, and what Cloud SQL's socket. */
 void login_explain(const struct config *config, struct error *err);
 
+/*
+ * A login's default role (ALTER ROLE … SET role) sees nothing of the login's own sessions, and may
+ * not end one. Stands before a query in a pg_run, whose one transaction both are.
+ */
+#define SQL_AS_LOGIN "SET LOCAL ROLE none;\n"
+
 #endif

@@ -8,6 +8,7 @@
 #define ENGINE_LOST_H
 
 #include "adapter/postgres.h"
+#include "engine/event.h"
 
 enum { LOST_MAX = 8 }; /* more than a run connects again without having ended them */
 
@@ -24,7 +25,11 @@ struct lost {
 /* The connection `db` is lost, now. */
 void lost_note(struct lost *lost, const struct pg *db);
 
-/* End through `db` what is noted, and forget it. */
-MUST_CHECK bool lost_end(struct lost *lost, struct pg *db, struct error *err);
+/*
+ * End through `db` what is noted, and forget it. What the server refuses there is a warning: the
+ * migrations may be done all the same.
+ */
+MUST_CHECK bool lost_end(
+    struct lost *lost, struct pg *db, const struct listener *listener, struct error *err);
 
 #endif

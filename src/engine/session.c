@@ -243,9 +243,10 @@ session_open(struct session *session, enum session_purpose purpose, struct error
         return error_hint(err, "pgstride needs PostgreSQL 13 or newer.");
     }
     pg_limit(session->db, pg_patience_ms(session->db));
-    bool is_good = (session->lost == NULL || lost_end(session->lost, session->db, err)) &&
-                   (session->is_greeted_ahead || session_greet(session, purpose, err)) &&
-                   session_hear_greeting(session, purpose, err);
+    bool is_good =
+        (session->lost == NULL || lost_end(session->lost, session->db, session->listener, err)) &&
+        (session->is_greeted_ahead || session_greet(session, purpose, err)) &&
+        session_hear_greeting(session, purpose, err);
     pg_limit(session->db, 0);
     return is_good;
 }

@@ -162,36 +162,40 @@ session_look_again(struct session *session, struct error *err)
 
 /* A bigint key stands in pg_locks as two halves. */
 #define SQL_HOLDER                                                                                 \
-    "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown'), a.usename,\n"              \
-    "       coalesce(a.state, 'unknown'),\n"                                                       \
+    SQL_AS_LOGIN                                                                                   \
+    "SELECT a.pid, coalesce(nullif(a.application_name, ''), 'unknown'), a.usename, a.state,\n"     \
     "       extract(epoch FROM clock_timestamp() - a.backend_start)::bigint\n"                     \
     "  FROM pg_locks AS l\n"                                                                       \
     "  JOIN pg_stat_activity AS a USING (pid)\n"                                                   \
     " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1\n"                            \
     "   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())\n"       \
-    "   AND l.classid = 0 AND l.objid::bigint IN ($1, $2)\n"                                       \
+    "   AND l.classid = 0 AND l.objid::bigint IN (%" PRId64 ", %" PRId64 ")\n"                     \
     "   AND a.pid <> pg_backend_pid()\n"                                                           \
     " LIMIT 1"
 
 static bool
 describe_holder(struct session *session, struct text *holder, struct error *err)
 {
-    char first[24];
-    char second[24];
-    const char *const values[] = {first, second};
-    AUTO_ROWS struct pg_rows *rows = NULL;
+    AUTO_STRING char *sql = memory_printf(SQL_HOLDER, session->lock_keys[0], session->lock_keys[1]);
+    AUTO_REPLY reply = {0};
 
-    snprintf(first, sizeof(first), "%" PRId64, session->lock_keys[0]);
-    snprintf(second, sizeof(second), "%" PRId64, session->lock_keys[1]);
-    if (!pg_query(session->db, SQL_HOLDER, 2, values, &rows, err))
+    if (!pg_run(session->db, sql, &reply, err))
         return false;
+    if (reply.kind == PG_REPLY_FAILED) {
+        *err = reply.error;
+        return false;
+    }
+    const struct pg_rows *rows = reply.rows;
     text_clear(holder);
-    if (pg_rows_count(rows) == 0)
+    if (pg_rows_count(rows) == 0) {
         text_puts(holder, "a session that has just ended");
-    else
-        text_printf(holder, "pid %s (%s, %s), %s, connected for %s s", pg_rows_text(rows, 0, 0),
-            pg_rows_text(rows, 0, 1), pg_rows_text(rows, 0, 2), pg_rows_text(rows, 0, 3),
-            pg_rows_text(rows, 0, 4));
+        return true;
+    }
+    text_printf(holder, "pid %s (%s, %s)", pg_rows_text(rows, 0, 0), pg_rows_text(rows, 0, 1),
+        pg_rows_text(rows, 0, 2));
+    if (!pg_rows_is_null(rows, 0, 3)) /* else it is another role's, and hidden from us */
+        text_printf(
+            holder, ", %s, connected for %s s", pg_rows_text(rows, 0, 3), pg_rows_text(rows, 0, 4));
     return true;
 }
 

@@ -50,11 +50,15 @@ give_up(struct watcher *watcher, const struct error *why)
         tell(watcher->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
 }
 
-/* Behind a pooler of the transaction alone: the session is others' too. */
+/*
+ * Behind a pooler of the transaction alone: the session is others' too. The login's default role
+ * would not see the login's own session.
+ */
 #define SQL_SETTINGS                                                                               \
     "SELECT set_config('statement_timeout', '1s', $1),\n"                                          \
     "       set_config('lock_timeout', '500ms', $1),\n"                                            \
-    "       set_config('application_name', 'pgstride watcher', $1)"
+    "       set_config('application_name', 'pgstride watcher', $1),\n"                             \
+    "       set_config('role', 'none', $1)"
 
 static bool
 make_settings(struct watcher *watcher, struct error *err)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """--role: who logs in is not who owns the objects."""
 
-from database.case import DatabaseCase
+from database.case import DatabaseCase, lock_key
+from support.proxy import FaultProxy, LosingProxy
 
 ALONE = "-- pgstride: no-transaction\n"
 
@@ -123,6 +124,34 @@ class Role(DatabaseCase):
         self.assert_good(self.up(files))
         owners = self.owners()
         self.assertEqual([self.owner, self.other, "postgres"], [owners[table] for table in "abc"])
+
+    def up_through(self, proxy):
+        """As the login whose default role is the owner's, which is not to see its session."""
+        self.addCleanup(proxy.stop)
+        self.psql(f'ALTER ROLE {self.login} SET role = "{self.owner}"')
+        database = self.as_login.replace(f":{self.cluster.port}/", f":{proxy.port}/")
+        result = self.up({"1_a.up.sql": "CREATE TABLE a ();"}, "--lock-timeout", "2s", timeout=20,
+                         database=database + "?sslmode=disable&tcp_user_timeout=2000")
+        self.assertIn("connecting again: ", result.stdout)
+        self.assertNotIn("cannot be ended", result.stdout)
+        self.assert_good(result)
+
+    def test_a_default_role_and_a_connection_that_stalls(self):
+        self.up_through(LosingProxy(self.cluster.port, fault="stall"))
+
+    def test_a_default_role_and_a_connection_that_is_lost(self):
+        self.psql(f'GRANT pg_monitor TO "{self.owner}"')
+        self.up_through(FaultProxy(self.cluster.port, "client", 10, "half-reset"))
+
+    def test_a_lock_that_another_role_holds(self):
+        self.session(f"SELECT pg_advisory_lock({lock_key('/' + self.dbname)});")
+        result = self.pgstride({"1_a.up.sql": ""}, "up", "--lock-timeout", "0",
+                               database=self.as_login)
+        self.assert_log(result, """
+            <time> ERROR another run holds the migration lock since before we came, 0 s ago: pid <pid> (psql, postgres)
+                               hint: Let it finish and run again, or wait longer with --lock-timeout.
+            <time> ERROR failed: nothing was applied; a retry may help
+        """, status=1)
 
     def test_a_role_that_does_not_exist(self):
         self.assert_log(self.run_as({"1_a.up.sql": ""}, "up", role="nobody's"), f"""
