@@ -55,6 +55,7 @@ command(struct alone *alone, char *sql, size_t count, const char *const *values,
     "$7,\n"                                                                                        \
     "           error = jsonb_build_object('session', %s,\n"                                       \
     "               'invalid_before', error -> 'invalid_before',\n"                                \
+    "               'removing', coalesce(error -> 'removing', '{}'),\n"                            \
     "               'since', coalesce(error ->> 'since', xmin::text)),\n"                          \
     "           started_at = now(), finished_at = NULL, run_id = $4, runner = $5,\n"               \
     "           tool_version = $6\n"                                                               \
@@ -222,7 +223,7 @@ alone_wait_for_earlier(struct alone *alone, struct error *err)
 #define SQL_PROGRESS                                                                               \
     "WITH recorded AS (\n"                                                                         \
     "    UPDATE %s\n"                                                                              \
-    "       SET statements_done = $2, checksum = $3, error = error - 'since'\n"                    \
+    "       SET statements_done = $2, checksum = $3, error = error - 'since' - 'removing'\n"       \
     "     WHERE id = $1 AND run_id = $4\n"                                                         \
     "    RETURNING id)\n"                                                                          \
     "SELECT 1 / count(*)\n"                                                                        \

@@ -4,10 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-
-#define IS_NAMED(relation, name)                                                                   \
-    "$1 ~* ('\\m' || regexp_replace(" relation "." name                                            \
-    ", '([^[:alnum:]_])', '\\\\\\1', 'g') || '\\M')"
+#include "engine/named.h"
 
 #define SQL_BUILT                                                                                  \
     "SELECT format('%%I.%%I', n.nspname, c.relname)\n"                                             \

@@ -344,6 +344,8 @@ add_statement(struct reading *reading,
     statement->is_run_alone = is_run_alone(words);
     statement->is_concurrent = is_concurrent(words);
     statement->is_setting = is_setting(words);
+    statement->is_removal =
+        statement->is_concurrent && !take_word(&words, "create") && !take_word(&words, "reindex");
     statement->is_set_transaction = take_word(&words, "set") && take_word(&words, "transaction");
     script->has_prepared |= is_about_prepared(words);
     script->has_copy |= piece->is_copy_in || take_word(&(struct words){first, end}, "copy");

@@ -32,6 +32,7 @@ struct statement {
     bool is_setting;         /* SET, RESET, SELECT set_config(…): of the session */
     bool is_run_alone;       /* looks like a command that PostgreSQL refuses in a transaction */
     bool is_concurrent;      /* the same, that waits for older transactions without a queue */
+    bool is_removal;         /* of these, DROP and DETACH */
     bool is_copy_in;
     size_t data_offset; /* COPY … FROM STDIN: its lines, without the `\.` */
     size_t data_bytes;

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What works at an index CONCURRENTLY and is stopped: what it leaves, and how the next run goes on."""
 
+import re
 import signal
 
 from database.case import DatabaseCase
 from support.cluster import ClusterError
+from support.proxy import LosingProxy
 
 ALONE = "-- pgstride: no-transaction\n"
 LONG = "i" * 60 + "xyz"  # as long as a name can be: its build's name is cut
@@ -108,3 +110,87 @@ class Reindex(DatabaseCase):
         self.assert_good(result)
         self.assertNotIn("dropping", result.stdout)
         self.assertEqual("", self.invalid())
+
+
+class Removal(DatabaseCase):
+    """The server dropped or detached it, and the run was cut off before it could say so."""
+
+    UP = {"1_t.up.sql": "CREATE TABLE t (n int);",
+          "2_i.up.sql": "CREATE INDEX CONCURRENTLY i ON t (n);"}
+
+    def run_cut_off_at(self, word, files, *words):
+        proxy = LosingProxy(self.cluster.port, word)
+        self.addCleanup(proxy.stop)
+        server = self.cluster
+        return self.pgstride(files, *words, database=f"postgres://postgres:{server.password}"
+                             f"@127.0.0.1:{proxy.port}/{self.dbname}?sslmode=disable")
+
+    def assert_cut_off_log(self, result, expected, status):
+        text = re.sub(r"(connecting again: ).*", r"\1<why>", result.stdout)
+        self.assert_log(result._replace(stdout=text), expected, status=status)
+
+    def test_a_dropped_index(self):
+        self.assert_good(self.up(self.UP))
+        result = self.run_cut_off_at(b"DROP INDEX\0", {
+            **self.UP, "1_t.down.sql": "DROP TABLE t;", "2_i.down.sql":
+            f"{ALONE}CREATE TABLE u ();\nDROP INDEX CONCURRENTLY i;\nDROP TABLE u;\n"},
+            "down", "--all")
+        self.assert_cut_off_log(result, """
+            <time> INFO  reverting 2 of 2 applied migrations on <database> at 127.0.0.1: 2 -> none
+            <time> WARN  connecting again: <why>
+            <time> WARN  2_i goes on at statement 2 of 3, where an earlier run stopped
+            <time> WARN  i is gone from where it was: an earlier run removed it, and was stopped before it could say so
+            <time> INFO  2_i reverted in <duration> (3 statements); current version is 1
+            <time> INFO  1_t reverted in <duration> (1 statement); current version is none
+            <time> INFO  succeeded! 2 migrations reverted in <duration>; 2 -> none
+        """, status=0)
+        self.assertEqual("", self.tables())
+
+    def test_a_detached_partition(self):
+        self.psql("CREATE TABLE p (n int) PARTITION BY RANGE (n);"
+                  "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (1)")
+        result = self.run_cut_off_at(b"ALTER TABLE\0", {
+            "1_d.up.sql": "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;"}, "up")
+        self.assert_cut_off_log(result, """
+            <time> INFO  1 of 1 migration pending on <database> at 127.0.0.1: none -> 1
+            <time> WARN  connecting again: <why>
+            <time> WARN  1_d goes on at statement 1 of 1, where an earlier run stopped
+            <time> WARN  p1 is gone from where it was: an earlier run removed it, and was stopped before it could say so
+            <time> INFO  1_d applied in <duration> (1 statement); current version is 1
+            <time> INFO  succeeded! 1 migration applied in <duration>; none -> 1
+        """, status=0)
+
+    def test_what_never_was_is_refused(self):
+        self.psql("CREATE TABLE t (n int); CREATE INDEX j ON t (n)")
+        refused = """\
+            <time> ERROR 1_i.up.sql:3:1: index "i" does not exist (42704)
+                               3 | DROP INDEX CONCURRENTLY i;
+                               It ran outside a transaction: what stands before this statement was kept, and the version is 1, dirty, until the rest is done. Mend the file and run again: it goes on here."""
+        files = {"1_i.up.sql": f"{ALONE}DROP INDEX CONCURRENTLY j;\nDROP INDEX CONCURRENTLY i;\n"}
+        self.assert_cut_off_log(self.run_cut_off_at(b"42704", files, "up"), f"""
+            <time> INFO  1 of 1 migration pending on <database> at 127.0.0.1: none -> 1
+            <time> WARN  connecting again: <why>
+            <time> WARN  1_i goes on at statement 2 of 2, where an earlier run stopped
+{refused}
+            <time> ERROR failed: 0 of 1 applied in <duration>; none -> none (wanted 1); a retry will not help
+        """, status=1)
+        result = self.up(files)
+        self.assertEqual(1, result.status)
+        self.assertIn('index "i" does not exist (42704)', result.stdout)
+
+    def test_a_drop_that_was_stopped_half_way_goes_on(self):
+        self.assert_good(self.up(self.UP))
+        files = {**self.UP, "2_i.down.sql": "DROP INDEX CONCURRENTLY i;"}
+        holder = self.session("BEGIN; SELECT FROM t;")
+        process = self.start_pgstride(*self.options(files), "down", "1")
+        self.wait_until("SELECT count(*) FROM pg_index WHERE NOT indisvalid", "1")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(1, self.finish(process).status)
+        self.end_session(holder)
+        self.assert_log(self.pgstride(files, "down", "1"), """
+            <time> INFO  reverting 1 of 2 applied migrations on <database> at 127.0.0.1: 1 -> 1
+            <time> WARN  2_i goes on at statement 1 of 1, where an earlier run stopped
+            <time> INFO  2_i reverted in <duration> (1 statement); current version is 1
+            <time> INFO  succeeded! 1 migration reverted in <duration>; 1 -> 1
+        """, status=0)
+        self.assertEqual("0", self.psql("SELECT count(*) FROM pg_class WHERE relname = 'i'"))
