@@ -140,11 +140,14 @@ split_url(const char *url, const char *const *plain_hosts, struct target *target
     AUTO_PART char *scheme = NULL;
     AUTO_PART char *host = NULL;
 
-    if (curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK ||
-        curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
-        curl_url_get(parsed, CURLUPART_HOST, &host, 0) != CURLUE_OK)
-        return false;
-    if (!copy_host(host, target))
+    CURLUcode code = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME);
+    if (code == CURLUE_OK)
+        code = curl_url_get(parsed, CURLUPART_SCHEME, &scheme, 0);
+    if (code == CURLUE_OK)
+        code = curl_url_get(parsed, CURLUPART_HOST, &host, 0);
+    if (parsed == NULL || code == CURLUE_OUT_OF_MEMORY)
+        memory_ran_out(); /* no fault of the URL's */
+    if (code != CURLUE_OK || !copy_host(host, target))
         return false;
 
     bool is_http = strcasecmp(scheme, "http") == 0;
