@@ -9,7 +9,9 @@
 void
 memory_ran_out(void)
 {
-    fputs("pgstride: out of memory; an open transaction is rolled back by the server\n", stderr);
+    fputs("pgstride: out of memory; an open transaction is rolled back by the server. "
+          "Give it more memory, and run again.\n",
+        stderr);
     exit(1);
 }
 
