@@ -96,21 +96,27 @@ history_find(const struct history *history, int64_t version)
     ")"
 
 static bool
-create_table(struct pg *db,
-    const struct ledger *ledger,
-    const char *sql,
-    const char *table,
-    struct error *err)
+fail_creation(struct pg *db, const struct ledger *ledger, const char *what, struct error *err)
 {
-    if (pg_command(db, sql, 0, NULL, err))
-        return true;
-    error_prefix(err, "cannot create the table %s", table);
+    error_prefix(err, "cannot create the %s", what);
     AUTO_STRING char *schema = pg_show_identifier(db, ledger->schema);
     AUTO_STRING char *user = pg_show_identifier(db, pg_user(db));
     if (error_is_sqlstate(err, "42501"))
         error_hint(err, "Let the schema's owner say: GRANT USAGE, CREATE ON SCHEMA %s TO %s;",
             schema, user);
     return false;
+}
+
+static bool
+create_table(struct pg *db,
+    const struct ledger *ledger,
+    const char *sql,
+    const char *table,
+    struct error *err)
+{
+    AUTO_STRING char *what = memory_printf("table %s", table);
+
+    return pg_command(db, sql, 0, NULL, err) || fail_creation(db, ledger, what, err);
 }
 
 bool
@@ -126,15 +132,18 @@ history_create(struct pg *db, struct ledger *ledger, struct error *err)
         if (!pg_run(db, both, &reply, err))
             return false;
         ledger->has_version_table = ledger->has_history_table = reply.kind == PG_REPLY_DONE;
+        if (reply.kind != PG_REPLY_DONE && pg_is_in_transaction(db)) {
+            *err = reply.error;
+            return fail_creation(db, ledger, "two tables", err);
+        }
     }
     if (!ledger->has_version_table &&
         !create_table(db, ledger, version, ledger->version_table, err))
         return false;
-    ledger->has_version_table = true;
     if (!ledger->has_history_table &&
         !create_table(db, ledger, history, ledger->history_table, err))
         return false;
-    ledger->has_history_table = true;
+    ledger->has_version_table = ledger->has_history_table = true;
     return true;
 }
 

@@ -68,8 +68,8 @@ session_command(const struct session *session,
     return session_query(session, sql, count, values, &rows, err);
 }
 
-bool
-session_create_tables(struct session *session, struct error *err)
+static bool
+create_tables(struct session *session, struct error *err)
 {
     struct ledger *ledger = &session->ledger;
 
@@ -77,4 +77,31 @@ session_create_tables(struct session *session, struct error *err)
         return history_create(session->db, ledger, err);
     return session_begin(session, err) &&
            session_end(session, history_create(session->db, ledger, err), err);
+}
+
+/*
+ * Services that share a schema have a lock each, and one table: a rival that makes it at the same
+ * time refuses us with one of these, and then it is there.
+ */
+static bool
+is_lost_to_rival(const struct error *err)
+{
+    return error_is_sqlstate(err, "23505") || error_is_sqlstate(err, "42P07");
+}
+
+bool
+session_create_tables(struct session *session, struct error *err)
+{
+    enum { TRIES = 5 };
+
+    for (int i = 1; i < TRIES; i++) {
+        struct error failure = ERROR_INIT;
+        if (create_tables(session, &failure))
+            return true;
+        if (!is_lost_to_rival(&failure)) {
+            *err = failure;
+            return false;
+        }
+    }
+    return create_tables(session, err);
 }

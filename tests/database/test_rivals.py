@@ -46,6 +46,33 @@ class Rivals(DatabaseCase):
             "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass"))
         self.assertEqual("2", self.psql("SELECT count(*) FROM t31"))
 
+    def test_another_service_makes_the_history_at_the_same_time(self):
+        """Each has a table, and so a lock, of its own; the history is both's."""
+        self.psql("CREATE SCHEMA other")
+        self.assert_good(self.up({"1_t.up.sql": ""}, database=self.database + "?search_path=other"))
+        self.psql("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)")
+        rival = self.session(
+            "BEGIN; CREATE TABLE pgstride_history (LIKE other.pgstride_history INCLUDING ALL);")
+        process = self.start_up({"1_t.up.sql": "CREATE TABLE t ();"})
+        self.wait_until("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                        " AND datname = current_database()")
+        rival.stdin.write("COMMIT;\n")
+        rival.stdin.flush()
+        self.assert_good(self.finish(process))
+        self.assertEqual(["1|applied"], self.history("version, outcome"))
+
+    def test_another_session_has_the_version_table(self):
+        self.psql("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)")
+        self.session("BEGIN; LOCK TABLE schema_migrations IN ROW EXCLUSIVE MODE;")
+        result = self.up({"1_t.up.sql": "CREATE TABLE t ();"},
+                         "--ddl-lock-timeout", "100ms", "--retry-for", "0")
+        self.assert_log(result, """
+            <time> INFO  1 of 1 migration pending on <database> at 127.0.0.1: none -> 1
+            <time> ERROR 1_t: cannot move the version: canceling statement due to lock timeout (55P03)
+                               Nothing of this migration was kept: the database is at no version, clean.
+            <time> ERROR failed: 0 of 1 applied in <duration>; none -> none (wanted 1); a retry may help
+        """, status=1)
+
     def test_with_nothing_pending(self):
         files = {"1_t.up.sql": "CREATE TABLE t ();"}
         self.assert_good(self.up(files))
