@@ -267,7 +267,7 @@ say(struct sequence *sequence, struct message *message)
         say_statement(sequence, MESSAGE_STATEMENT, message);
         return true;
     case PHASE_LOCK_TABLE:
-        say_plain(message, MESSAGE_SETTING, run->sql_lock_table);
+        say_plain(message, MESSAGE_GUARD, run->sql_lock_table);
         return !sequence->step->has_from && sequence->sub++ == 0;
     case PHASE_GUARD:
         say_guard(sequence, message);
