@@ -29,6 +29,10 @@ session_reset_sql(const struct session *session, size_t index)
         has_role ? session->set_role : "RESET ROLE",
         "RESET ALL",
         "DISCARD TEMP",
+        "DISCARD SEQUENCES",
+        "UNLISTEN *",
+        /* The migration lock is another session's there. */
+        session->is_pooled ? "SELECT pg_advisory_unlock_all()" : NULL,
         session->is_pooled ? session->set_role : NULL, /* SET LOCAL */
         NULL,
     };

@@ -12,9 +12,12 @@ RUNS = 8
 
 # What a transaction leaves in a session that others use after it.
 LEFT = """
-SELECT coalesce(string_agg(name || '=' || setting, ' '), 'nothing') FROM pg_settings
- WHERE source = 'session' AND setting <> reset_val
-   AND name NOT IN ('application_name', 'client_encoding', 'role')
+SELECT coalesce(string_agg(name || '=' || setting, ' '), 'nothing') FROM (
+    SELECT name, setting FROM pg_settings
+     WHERE source = 'session' AND setting <> reset_val
+       AND name NOT IN ('application_name', 'client_encoding', 'role')
+     UNION ALL
+    SELECT 'channel', channel FROM pg_listening_channels() AS channel) AS left_there
 """
 
 
@@ -74,7 +77,8 @@ class Pooled(DatabaseCase):
                           "INSERT INTO e VALUES ('ok');\n",
             "6_f.up.sql": "BEGIN;\nCREATE TABLE f ();\nCOMMIT;\nSET lock_timeout = '1s';\nBEGIN;\n"
                           "CREATE TABLE g ();\nCOMMIT AND CHAIN;\nCREATE TABLE h ();\nCOMMIT;\n",
-            "7_g.up.sql": "PREPARE p AS SELECT 1;\nEXECUTE p;\nCREATE TEMP TABLE t ();\n",
+            "7_g.up.sql": "PREPARE p AS SELECT 1;\nEXECUTE p;\nCREATE TEMP TABLE t ();\n"
+                          "LISTEN mine;\nSELECT pg_advisory_lock(42);\n",
             "8_h.up.sql": "CREATE PROCEDURE twice() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO a"
                           " VALUES (1); COMMIT; INSERT INTO a VALUES (2); END $$;\n",
             "9_i.up.sql": "-- pgstride: no-transaction\nCALL twice();\n",

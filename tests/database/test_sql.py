@@ -364,6 +364,7 @@ class Session(DatabaseCase):
         " UNION SELECT 'prepared', count(*)::text FROM pg_prepared_statements WHERE name NOT LIKE 'pgstride%'\n"
         " UNION SELECT 'temporary', count(*)::text FROM pg_class WHERE relpersistence = 't'\n"
         " UNION SELECT 'cursors', count(*)::text FROM pg_cursors WHERE is_holdable\n"
+        " UNION SELECT 'channels', count(*)::text FROM pg_listening_channels()\n"
     )
 
     def test_what_one_migration_sets_the_next_does_not_find(self):
@@ -399,6 +400,7 @@ class Session(DatabaseCase):
             "SET default_tablespace = ''",
             "PREPARE mine AS SELECT 1",
             "DECLARE mine CURSOR WITH HOLD FOR SELECT 1",
+            "LISTEN mine",
             "SET TIME ZONE 'Asia/Tokyo'",
             "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
         )
@@ -412,6 +414,12 @@ class Session(DatabaseCase):
                     seen = set(self.psql("TABLE seen").splitlines())
                     self.assertEqual((set(), set()), (normal - seen, seen - normal))
                     self.assertEqual(["1|1_set|up|applied", "2|2_seen|up|applied"], self.history())
+
+    def test_nor_the_last_value_of_a_sequence(self):
+        result = self.up({"1_a.up.sql": "CREATE SEQUENCE s; SELECT nextval('s');",
+                          "2_b.up.sql": "SELECT currval('s');"})
+        self.assertIn('currval of sequence "s" is not yet defined in this session (55000)',
+                      result.stdout)
 
     def test_it_finds_what_is_set_for_the_database_and_the_role(self):
         self.psql(f"CREATE SCHEMA home; ALTER DATABASE {self.dbname} SET search_path = home;"
