@@ -162,6 +162,10 @@ history_explain_rights(struct pg *db, const struct ledger *ledger, struct error 
 {
     bool is_history = is_about(err, "pgstride_history");
 
+    if (error_is_sqlstate(err, "25006") && err->file[0] == '\0' && err->hint[0] == '\0')
+        error_hint(err, "default_transaction_read_only is on here. Turn it off for the database or "
+                        "the role; or for us alone, by default_transaction_read_only=off in the "
+                        "URL.");
     if (!error_is_sqlstate(err, "42501") || err->hint[0] != '\0')
         return;
     AUTO_STRING char *user = pg_show_identifier(db, pg_user(db));

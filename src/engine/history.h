@@ -107,7 +107,10 @@ MUST_CHECK bool history_create(struct pg *db, struct ledger *ledger, struct erro
  */
 void history_infer(struct history *history, const struct catalog *catalog);
 
-/* Say which grant is missing, where the server denied us (42501) one of our tables. */
+/*
+ * Say which grant is missing, where the server denied us (42501) one of our tables; and why it is
+ * read-only (25006) where no file made it so.
+ */
 void history_explain_rights(struct pg *db, const struct ledger *ledger, struct error *err);
 
 #endif

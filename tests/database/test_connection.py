@@ -421,7 +421,14 @@ class Standby(DatabaseCase):
 
     def test_a_database_that_is_read_only_by_default(self):
         self.psql(f"ALTER DATABASE {self.dbname} SET default_transaction_read_only = on")
-        result = self.up(FILES)
-        self.assertEqual(1, result.status)
-        self.assertIn("cannot execute CREATE TABLE in a read-only transaction (25006)",
-                      result.stdout)
+        self.assert_log(self.up(FILES), f"""
+            <time> ERROR cannot create the table "public"."schema_migrations": cannot execute CREATE TABLE in a read-only transaction (25006)
+                               hint: default_transaction_read_only is on here. Turn it off for the database or the role; or for us alone, by default_transaction_read_only=off in the URL.
+            {NOTHING.format("will not")}
+        """, status=1)
+        url = self.cluster.url(self.dbname, default_transaction_read_only="off")
+        self.assert_good(self.up(FILES, database=url))
+        files = {**FILES, "2_b.up.sql": "CREATE TABLE b ();"}
+        result = self.up(files)
+        self.assertIn("hint: default_transaction_read_only is on here. ", result.stdout)
+        self.assert_good(self.up(files, database=url))
