@@ -92,8 +92,25 @@ name_ledger(struct session *session, const char *schema)
     "            THEN set_config('client_connection_check_interval', '1s',\n"                      \
     "                            pg_backend_pid() <> $3::int) END,\n"                              \
     "       pg_backend_pid() <> $3::int,\n"                                                        \
-    "       current_setting('role')\n"                                                             \
+    "       current_setting('role'),\n"                                                            \
+    "       CASE WHEN name IS NOT NULL\n"                                                          \
+    "            THEN row_security_active(to_regclass(format('%I.%I', name, $2::text)))\n"         \
+    "              OR row_security_active(\n"                                                      \
+    "                     to_regclass(format('%I.pgstride_history', name))) END\n"                 \
     "  FROM coalesce($1, current_schema()) AS name"
+
+/* A version that is not seen would be taken for none, and all be run again. */
+static bool
+refuse_hidden_rows(const struct session *session, struct error *err)
+{
+    const struct ledger *ledger = &session->ledger;
+
+    error_set(err, ERROR_PLAN, "row-level security may hide rows of %s and of %s",
+        ledger->version_table, ledger->history_table);
+    return error_hint(err,
+        "Let their owner say, of each: ALTER TABLE … DISABLE ROW LEVEL SECURITY; "
+        "or run as the owner: --role.");
+}
 
 static bool
 read_surroundings(struct session *session, const struct pg_rows *rows, struct error *err)
@@ -112,6 +129,8 @@ read_surroundings(struct session *session, const struct pg_rows *rows, struct er
         ledger_done(&session->ledger);
         name_ledger(session, pg_rows_text(rows, 0, 0));
     }
+    if (pg_rows_boolean(rows, 0, 8))
+        return refuse_hidden_rows(session, err);
     session->ledger.has_version_table = pg_rows_boolean(rows, 0, 3);
     session->ledger.has_history_table = pg_rows_boolean(rows, 0, 4);
     if (!pg_rows_is_null(rows, 0, 5))

@@ -51,6 +51,24 @@ class Enough(RightsCase):
         self.assert_good(self.as_role("up"))
         self.assert_good(self.as_role("down", "--all"))
 
+    def test_rows_that_are_hidden_are_not_taken_for_none(self):
+        self.grant("GRANT CONNECT ON DATABASE {database} TO {role}",
+                   "GRANT USAGE, CREATE ON SCHEMA app TO {role}")
+        self.assert_good(self.run_pgstride(
+            "--database", self.cluster.url(self.dbname, search_path="app"),
+            "--path", self.folder(FILES), "up"))
+        self.grant("GRANT ALL ON ALL TABLES IN SCHEMA app TO {role}")
+        for table in ("schema_migrations", "pgstride_history"):
+            self.psql(f"ALTER TABLE app.{table} ENABLE ROW LEVEL SECURITY")
+            for words in (("up",), ("status",), ("version",), ("wait", "--timeout", "1s")):
+                with self.subTest(table=table, words=words):
+                    result = self.as_role(*words)
+                    self.assertEqual(1, result.status)
+                    self.assertIn('row-level security may hide rows of "app"."schema_migrations" '
+                                  'and of "app".pgstride_history', result.stdout + result.stderr)
+            self.psql(f"ALTER TABLE app.{table} DISABLE ROW LEVEL SECURITY")
+        self.assert_good(self.as_role("up"))
+
     def test_tables_of_another_role(self):
         """golang-migrate, or an earlier login, made them."""
         self.assert_good(self.run_pgstride(
