@@ -9,19 +9,29 @@
 #include "base/secret.h"
 #include "base/text.h"
 
-/* Text after a SQLSTATE that the server's message carries: `FATAL:  28P01: …`. */
+/*
+ * The SQLSTATE of a line, and what follows: `connection to server … failed: FATAL:  28P01: …`.
+ * What looks like one further on are the server's words, or another peer's.
+ */
 static const char *
-find_sqlstate(const char *message, char sqlstate[6])
+find_sqlstate(const char *line, char sqlstate[6])
 {
-    for (const char *at = strstr(message, ":  "); at != NULL; at = strstr(at + 1, ":  ")) {
-        size_t size = strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
-        if (size == 5 && strncmp(at + 8, ": ", 2) == 0) {
-            memcpy(sqlstate, at + 3, 5);
-            sqlstate[5] = '\0';
-            return at + 3;
-        }
-    }
-    return NULL;
+    static const char BEGINNING[] = "connection to server ";
+    static const char FAILED[] = " failed: ";
+    const char *at = strstr(line, FAILED);
+
+    if (at == NULL || strncmp(line, BEGINNING, strlen(BEGINNING)) != 0)
+        return NULL;
+    at += strlen(FAILED);
+    at += strcspn(at, " "); /* the severity, in the server's language, and its colon */
+    if (at[-1] != ':' || strncmp(at, "  ", 2) != 0)
+        return NULL;
+    at += 2;
+    if (strspn(at, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5 || strncmp(at + 5, ": ", 2) != 0)
+        return NULL;
+    memcpy(sqlstate, at, 5);
+    sqlstate[5] = '\0';
+    return at;
 }
 
 /*

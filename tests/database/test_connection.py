@@ -151,6 +151,25 @@ class Unreachable(DatabaseCase):
         self.assertEqual(1, result.status)
         self.assertIn(" ERROR ", result.stdout)
 
+    def test_a_code_within_the_servers_words_is_none(self):
+        """Nor is one in the words of an old server, or of no server, which have none."""
+        hint = "\n" + " " * 39 + "hint: The server's pg_hba.conf does not let this user in from here."
+        for answer, said in (
+            (message(b"E", b"SFATAL\0VFATAL\0C28000\0Mno entry\nfor you:  57P03: starting\0\0"),
+             "FATAL: no entry; for you:  57P03: starting (28000)" + hint),
+            (b"Eno entry for you:  57P03: starting\n\0", "no entry for you:  57P03: starting"),
+        ):
+            server = FakeServer(lambda connection, answer=answer: (
+                connection.recv(1 << 16), connection.sendall(answer)))
+            self.addCleanup(server.stop)
+            with self.subTest(said):
+                result, _ = self.run_against(
+                    f"postgres://u:p@127.0.0.1:{server.port}/db?sslmode=disable")
+                self.assert_log(result, f"""
+                    <time> ERROR connection to server at "127.0.0.1", port {server.port} failed: {said}
+                    {NOTHING.format("will not")}
+                """, status=1)
+
     def test_a_server_that_is_too_old(self):
         for version, shown in (("12.5", "12.5"), ("9.6.24", "9.6"), ("10.23", "10.23")):
             with self.subTest(version):
