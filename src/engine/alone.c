@@ -164,9 +164,23 @@ complete(struct alone *alone, int64_t *duration_ms, struct error *err)
     return is_good;
 }
 
+/* The file's own words that began the transaction which statement `index` ends. */
+static char *
+copy_begin(const struct alone *alone, size_t index)
+{
+    while (index > 0 && alone->script.statements[index].control != CONTROL_BEGIN)
+        index--;
+    const struct statement *begin = &alone->script.statements[index];
+
+    return begin->control == CONTROL_BEGIN
+               ? memory_copy(alone->text + begin->offset, begin->size_bytes)
+               : memory_string("BEGIN");
+}
+
 /*
  * What is done up to a COMMIT committed with it: only the mark behind it is
- * missing. To run it again it needs a transaction, above all COMMIT AND CHAIN.
+ * missing. To run it again it needs a transaction, above all COMMIT AND CHAIN,
+ * whose next one is like it.
  */
 static bool
 reopen(struct alone *alone, struct error *err)
@@ -176,7 +190,8 @@ reopen(struct alone *alone, struct error *err)
     enum statement_control next = alone->script.statements[alone->done].control;
     if (next != CONTROL_COMMIT && next != CONTROL_CHAIN)
         return true;
-    return pg_command(alone->run->session.db, "BEGIN", 0, NULL, err);
+    AUTO_STRING char *begin = copy_begin(alone, alone->done);
+    return pg_command(alone->run->session.db, begin, 0, NULL, err);
 }
 
 bool

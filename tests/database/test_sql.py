@@ -248,13 +248,15 @@ class OutsideATransaction(DatabaseCase):
                 self.assertIn(said, self.up({"1_n.up.sql": text}).stdout)
 
     def test_a_chain_of_transactions_goes_on_within_it(self):
-        text = ("BEGIN;\nCREATE TABLE a ();\nCOMMIT AND CHAIN;\nCREATE TABLE b ();\n"
+        text = ("BEGIN ISOLATION LEVEL SERIALIZABLE;\nCREATE TABLE a ();\nCOMMIT AND CHAIN;\n"
+                "CREATE TABLE b AS SELECT current_setting('transaction_isolation') AS level;\n"
                 "SELECT 1 / count(*) FROM pg_class WHERE relname = 'c';\nCOMMIT;\n")
         self.assertIn("of its statements the first 2 were kept", self.up({"1_n.up.sql": text}).stdout)
         self.assertEqual("a", self.tables())
         self.psql("CREATE TABLE c ()")
         self.assert_good(self.up({"1_n.up.sql": text}))
         self.assertEqual("a b c", self.tables())
+        self.assertEqual("serializable", self.psql("SELECT level FROM b"))
 
     def test_a_transaction_that_is_prepared_locks_no_row_of_ours(self):
         """Another file, and another run, find it and end it."""
