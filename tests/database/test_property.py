@@ -334,7 +334,7 @@ class Run:
                 is_failing = True
                 break
             path.append(path[-1] ^ {version})
-        if interruption == "rival" and not self.can_have_rival(goal, expected):
+        if interruption == "rival" and not self.can_have_rival(goal):
             interruption = None
         status = self.execute(goal.words(), interruption)
         interruption = None if interruption == "rival" else interruption
@@ -357,12 +357,10 @@ class Run:
         if is_failing and status == 1 and not interruption:
             self.check_failed(*expected.steps[len(path) - 1])
 
-    def can_have_rival(self, goal, expected):
-        """Two runs at once mean one; outside a transaction they need the lock for that."""
-        migrations = [self.folder.migrations[version] for version, _ in expected.steps]
-        is_unlocked = any("unlock" in part.up for made in migrations for part in made.parts)
-        return goal.way == "up" and not goal.limit and not (
-            is_unlocked and any(made.is_alone for made in migrations))
+    @staticmethod
+    def can_have_rival(goal):
+        """Two runs at once mean one, whatever became of the lock."""
+        return goal.way == "up" and not goal.limit
 
     def is_half_done(self, expected):
         return any(version in self.state.attempts for version, _ in expected.steps)
@@ -460,6 +458,8 @@ class Run:
             self.psql(ran if is_up else ran[::-1])
             wanted = others | {dirty.version} if is_up else others
             self.ran[dirty.version] = done + ran
+            if is_up:
+                wanted |= self.pass_late(max(others, default=-1), dirty.version)
         else:
             for part in (reversed(parts) if is_up else parts):
                 self.psql([part.undo])
@@ -469,6 +469,13 @@ class Run:
             wanted = others if is_up else others | {dirty.version}
             self.void.add(dirty.row_id)
         self.force(max(wanted, default=-1), wanted)
+
+    def pass_late(self, above, below):
+        """What was added in between counts as applied by a force: it is, then."""
+        late = {version for version in self.folder.versions() if above < version < below}
+        for version in late:
+            self.by_hand(version)
+        return late
 
     def force(self, target, wanted):
         status = self.execute(["force", "--", str(target)])
