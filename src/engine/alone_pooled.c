@@ -291,6 +291,23 @@ alone_pooled_statement(struct alone *alone, size_t index, struct error *err)
     "   AND application_name = current_setting('application_name')\n"                              \
     "   AND pid <> pg_backend_pid() AND query <> '' AND starts_with($1, query)"
 
+/* As the login: its default role may neither see nor cancel what the login runs. */
+static bool
+cancel_left(const struct session *session, const char *sql, size_t *count, struct error *err)
+{
+    const char *const values[] = {sql};
+    AUTO_ROWS struct pg_rows *rows = NULL;
+
+    if (!session_begin(session, err))
+        return false;
+    bool is_good = pg_command(session->db, "SET LOCAL ROLE none", 0, NULL, err) &&
+                   pg_query(session->db, SQL_CANCEL_LEFT, ARRAY_LENGTH(values), values, &rows, err);
+    if (!session_end(session, is_good, err))
+        return false;
+    *count = (size_t)pg_rows_number(rows, 0, 0);
+    return true;
+}
+
 bool
 alone_pooled_resume(struct alone *alone, struct error *err)
 {
@@ -301,12 +318,11 @@ alone_pooled_resume(struct alone *alone, struct error *err)
         return true;
     const struct statement *next = &alone->script.statements[alone->done];
     AUTO_STRING char *sql = memory_copy(alone->text + next->offset, next->size_bytes);
-    const char *const values[] = {sql};
     for (;;) {
-        AUTO_ROWS struct pg_rows *rows = NULL;
-        if (!session_query(session, SQL_CANCEL_LEFT, ARRAY_LENGTH(values), values, &rows, err))
+        size_t count = 0;
+        if (!cancel_left(session, sql, &count, err))
             return error_prefix(err, "cannot look for what an earlier run left running");
-        if (pg_rows_number(rows, 0, 0) == 0)
+        if (count == 0)
             return true;
         if (clock_monotonic_ms() >= until_ms)
             return error_set(err, ERROR_TIMEOUT,

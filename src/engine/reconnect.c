@@ -64,7 +64,8 @@ reconnect(struct run *run, struct reconnects *reconnects, struct error *err)
         return false;
     error_prefix(err, "connecting again");
     tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = err->message});
-    lost_note(&run->lost, run->session.db);
+    if (!run->session.is_pooled) /* the pooler's number is of no process, and it ends its own */
+        lost_note(&run->lost, run->session.db);
     session_close(&run->session);
     return signals_sleep(RECONNECT_MS << reconnects->count, err);
 }

@@ -231,28 +231,34 @@ class Pooled(DatabaseCase):
         self.each_mode(check)
 
     def test_a_killed_run_frees_the_lock_and_the_next_goes_on(self):
+        self.each_mode(self.check_a_killed_run)
+
+    def test_so_does_a_login_whose_default_role_does_not_see_it(self):
+        self.psql(f"ALTER ROLE migrator IN DATABASE {self.dbname} SET role = owner")
+        self.check_a_killed_run(
+            self.dbname, self.poolers["transaction"].url(self.dbname, "migrator"))
+
+    def check_a_killed_run(self, dbname, url):
         files = {"1_i.up.sql": "CREATE INDEX CONCURRENTLY i ON t (slow(n));"}
 
-        def check(dbname, url):
-            self.ask(dbname, "CREATE TABLE t (n int); CREATE FUNCTION slow(n int) RETURNS int"
-                             " IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5);"
-                             " RETURN n; END $$; INSERT INTO t SELECT generate_series(1, 60);")
-            process = self.start_up(files, database=url)
-            self.wait_for_statement("CREATE INDEX CONCURRENTLY", dbname)
-            process.kill()
-            process.wait()
-            key = lock_key("/" + dbname)
-            self.wait_until(f"SELECT pg_try_advisory_lock({key})", timeout_s=10, dbname=dbname)
-            self.ask(dbname, "CREATE OR REPLACE FUNCTION slow(n int) RETURNS int IMMUTABLE"
-                             " LANGUAGE sql AS $$ SELECT n $$")
-            result = self.up(files, database=url)
-            self.assert_good(result)
-            self.assertIn("1_i goes on at statement 1 of 1", result.stdout)
-            self.assertEqual("t", self.ask(dbname, "SELECT indisvalid FROM pg_index"
-                                                   " WHERE indexrelid = 'i'::regclass"))
-            self.assertEqual("1|f", self.ask(dbname, "SELECT * FROM schema_migrations"))
-
-        self.each_mode(check)
+        self.ask(dbname, "GRANT CREATE ON SCHEMA public TO owner; SET ROLE owner;"
+                         " CREATE TABLE t (n int); CREATE FUNCTION slow(n int) RETURNS int"
+                         " IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.5);"
+                         " RETURN n; END $$; INSERT INTO t SELECT generate_series(1, 60);")
+        process = self.start_up(files, database=url)
+        self.wait_for_statement("CREATE INDEX CONCURRENTLY", dbname)
+        process.kill()
+        process.wait()
+        key = lock_key("/" + dbname)
+        self.wait_until(f"SELECT pg_try_advisory_lock({key})", timeout_s=10, dbname=dbname)
+        self.ask(dbname, "CREATE OR REPLACE FUNCTION slow(n int) RETURNS int IMMUTABLE"
+                         " LANGUAGE sql AS $$ SELECT n $$")
+        result = self.up(files, database=url, timeout=20)
+        self.assert_good(result)
+        self.assertIn("1_i goes on at statement 1 of 1", result.stdout)
+        self.assertEqual("t", self.ask(dbname, "SELECT indisvalid FROM pg_index"
+                                               " WHERE indexrelid = 'i'::regclass"))
+        self.assertEqual("1|f", self.ask(dbname, "SELECT * FROM schema_migrations"))
 
     def test_a_role_and_a_search_path_hold_and_are_not_left_to_others(self):
         self.psql("CREATE SCHEMA app AUTHORIZATION owner")
