@@ -26,14 +26,17 @@ look(struct session *session, struct outline **outline, struct error *err)
     return outline_load(session->db, &request, outline, err);
 }
 
-void
-effects_look_before(struct effects *effects, struct session *session)
+bool
+effects_look_before(struct effects *effects, struct session *session, struct error *err)
 {
     if (session->config->is_without_effects || effects->before != NULL)
-        return;
+        return true;
     effects_done(effects);
-    if (!look(session, &effects->before, &effects->failure) && pg_is_lost(session->db))
-        effects_done(effects); /* the run meets that too, and comes again */
+    if (look(session, &effects->before, &effects->failure) || !pg_is_lost(session->db))
+        return true;
+    *err = effects->failure;
+    effects_done(effects);
+    return false;
 }
 
 void

@@ -18,8 +18,12 @@ struct effects {
 
 void effects_done(struct effects *effects);
 
-/* Look before the first step; once a run, unless the look failed. */
-void effects_look_before(struct effects *effects, struct session *session);
+/*
+ * Look before the first step; once a run, unless the look failed.
+ * Errors   those of a connection that was lost meanwhile; what else fails is told in the end.
+ */
+MUST_CHECK bool effects_look_before(
+    struct effects *effects, struct session *session, struct error *err);
 
 /* Look again, and tell the difference; nothing where there was no look before. */
 void effects_tell(

@@ -417,7 +417,7 @@ run_to_goal(struct run *run, const struct goal *goal, struct error *err)
         if (is_prepared)
             hold_bounds(run->plan, &policy);
         if (is_prepared && run->plan->count > 0)
-            effects_look_before(&run->effects, &run->session);
+            is_prepared = effects_look_before(&run->effects, &run->session, err);
         if (is_prepared && apply_all(run, &patience, err))
             return true;
         if (run->session.db != NULL)
