@@ -280,7 +280,7 @@ alone_record_progress(struct alone *alone, struct error *err)
     "   SET outcome = 'failed', finished_at = clock_timestamp(),\n"                                \
     "       error = coalesce(error, '{}') || $2::jsonb\n"                                          \
     "               || jsonb_build_object('file_checksum', $3::text)\n"                            \
-    " WHERE id = $1"
+    " WHERE id = $1 AND run_id = $4"
 
 /* What ran, and could not be recorded at once. */
 static bool
@@ -305,7 +305,8 @@ void
 alone_record_failure(struct alone *alone, const struct error *failure)
 {
     AUTO_STRING char *json = run_error_json(failure);
-    const char *const values[] = {alone->attempt_id, json, step_file(alone->step)->checksum};
+    const char *const values[] = {
+        alone->attempt_id, json, step_file(alone->step)->checksum, alone->run->identity->run_id};
     struct error err = ERROR_INIT;
     struct pg *db = alone->run->session.db;
 

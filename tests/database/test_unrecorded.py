@@ -138,6 +138,15 @@ class WithoutTheLock(DatabaseCase):
         self.assertEqual("1", self.psql("SELECT string_agg(n::text, ' ') FROM t"))
         self.assertEqual(["applied|3"], self.history("outcome, statements_done"))
 
+    def test_nor_does_one_that_then_fails(self):
+        process = self.start_up({"1_b.up.sql": HEAD + "DO $$ BEGIN PERFORM pg_sleep(1);"
+                                               " RAISE 'late'; END $$;\n"})
+        self.wait_for_statement("pg_sleep(1)")
+        self.psql("UPDATE pgstride_history SET run_id = gen_random_uuid(), statements_done = 1,"
+                  " outcome = 'applied'; UPDATE schema_migrations SET dirty = false")
+        self.assertEqual(1, self.finish(process).status)
+        self.assertEqual(["applied|1"], self.history("outcome, statements_done"))
+
 
 class Roles(DatabaseCase):
     def make_role(self, name, words):
