@@ -17,7 +17,8 @@ struct json_t;
 enum event_kind {
     EVENT_RUN_STARTED,
     EVENT_DATABASE_WAITING,
-    EVENT_DATABASE_CONNECTED, /* and the version read: as RUN_STARTED, without a plan */
+    EVENT_DATABASE_CONNECTED, /* and the version read: as RUN_STARTED, without a plan; again where
+                                 nothing is left to do */
     EVENT_LOCK_WAITING,
     EVENT_MIGRATION_STARTED,
     EVENT_STATEMENT_RUNNING, /* `text`: its phase, or NULL */

@@ -32,8 +32,12 @@ hear_connected(struct report *report, const struct event *event)
     free(report->host);
     report->database = memory_string(event->database);
     report->host = memory_string(event->host);
-    report->has_from = report->has_to = event->has_from;
-    report->from = report->to = event->from;
+    report->has_to = event->has_from;
+    report->to = event->from;
+    if (report->is_started)
+        return;
+    report->has_from = event->has_from;
+    report->from = event->from;
 }
 
 static void

@@ -100,8 +100,6 @@ check_scripts(struct run *run, struct error *err)
 static void
 tell_connected(const struct run *run)
 {
-    if (run->is_started)
-        return;
     tell(run->listener, &(struct event){
                             .kind = EVENT_DATABASE_CONNECTED,
                             .database = pg_database(run->session.db),
@@ -141,7 +139,7 @@ get_permission(struct run *run, struct error *err)
     const struct event started = describe_start(run);
     bool is_permitted = retry_check(run, err) &&
                         (gate == NULL || gate->permit(gate->context, &started, run->plan, err));
-    if (!is_permitted)
+    if (!is_permitted && !run->is_started)
         tell_connected(run);
     run->is_permitted = is_permitted;
     return is_permitted;
@@ -150,6 +148,8 @@ get_permission(struct run *run, struct error *err)
 static void
 tell_start(struct run *run)
 {
+    if (run->is_started && run->plan->count == 0)
+        tell_connected(run); /* a rival did the rest */
     if (run->is_started)
         return;
     run->is_started = true;
@@ -217,7 +217,8 @@ prepare(struct run *run, const struct plan_policy *policy, struct error *err)
     run->applied = run->started = 0;
     history_infer(run->history, run->catalog);
     if (!plan_build(run->catalog, run->history, policy, &run->plan, err)) {
-        tell_connected(run);
+        if (!run->is_started)
+            tell_connected(run);
         return false;
     }
     tell_lost(run, before, applied);

@@ -14,10 +14,11 @@ class Rivals(DatabaseCase):
         return [self.finish(process, timeout=120) for process in processes]
 
     def assert_once_each(self, results, files):
+        versions = sorted(int(name.split("_")[0]) for name in files)
         for result in results:
             self.assert_good(result)
-            self.assertIn("succeeded! ", result.stdout.splitlines()[-1])
-        versions = sorted(int(name.split("_")[0]) for name in files)
+            self.assertRegex(result.stdout.splitlines()[-1],
+                             rf" succeeded! .*( -> |; current version is ){versions[-1]}$")
         self.assertEqual([f"{version}|applied" for version in versions],
                          self.history("version, outcome"))
         self.assertEqual(f"{versions[-1]}|f", self.version())

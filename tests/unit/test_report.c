@@ -107,6 +107,23 @@ what_the_server_lost_counts_once(UNUSED void **state)
 }
 
 static void
+what_a_rival_did_moves_the_version_alone(UNUSED void **state)
+{
+    AUTO_REPORT report = {0};
+
+    report_init(&report, 0);
+    report_hear(&report, &STARTED);
+    report_hear(&report, &(struct event){.kind = EVENT_DATABASE_CONNECTED,
+                             .database = "company",
+                             .host = "db",
+                             .has_from = true,
+                             .from = 3});
+    assert_int_equal(report.from, 1);
+    assert_int_equal(report.to, 3);
+    assert_int_equal(report.count, 0);
+}
+
+static void
 a_late_file_leaves_the_version(UNUSED void **state)
 {
     AUTO_REPORT report = {0};
@@ -229,6 +246,7 @@ main(void)
         cmocka_unit_test(a_run_that_never_started_is_an_empty_report),
         cmocka_unit_test(a_run_is_followed_from_start_to_end),
         cmocka_unit_test(what_the_server_lost_counts_once),
+        cmocka_unit_test(what_a_rival_did_moves_the_version_alone),
         cmocka_unit_test(a_late_file_leaves_the_version),
         cmocka_unit_test(a_run_down_ends_below_where_it_began),
         cmocka_unit_test(a_version_that_is_set_by_hand_or_a_drop_is_no_step),
