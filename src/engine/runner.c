@@ -367,15 +367,28 @@ describe_alone(const struct step *step, size_t kept, const struct error *err)
         what, kept, dirty, next);
 }
 
+/* Did nobody hear of its end? */
+static bool
+is_unknown(const struct run *run)
+{
+    return run->is_unheard || pg_is_lost(run->session.db);
+}
+
 /* The same of the step that failed; NULL: it ran in a transaction. */
 static char *
 describe_kept(const struct run *run, const struct step *step, const struct error *err)
 {
-    if (run->scripts == NULL || run->scripts[run->applied].mode != SCRIPT_ALONE)
+    const struct step_script *script = run->scripts != NULL ? &run->scripts[run->applied] : NULL;
+
+    if (script == NULL || script->mode != SCRIPT_ALONE)
         return NULL;
     if (run->heard.kept > run->heard.recorded)
         return describe_unrecorded(run);
-    return describe_alone(step, run->scripts[run->applied].statements_kept, err);
+    if (is_unknown(run) && script->statements_kept == script->statements)
+        return memory_printf("It ran outside a transaction, all of it, and was either marked as "
+                             "%s or not; the next run finds out which.",
+            step->is_down ? "reverted" : "applied");
+    return describe_alone(step, script->statements_kept, err);
 }
 
 static void
@@ -399,7 +412,7 @@ tell_failed(struct run *run, const struct error *err)
                             .has_from = first->has_from,
                             .from = first->from,
                             .is_atomic = run->is_atomic,
-                            .is_unknown = run->is_unheard || pg_is_lost(run->session.db),
+                            .is_unknown = is_unknown(run),
                             .text = text,
                         });
 }

@@ -99,6 +99,27 @@ class Unrecorded(DatabaseCase):
                 lost += "goes on at statement" in result.stdout
         self.assertGreater(lost, 1)
 
+    def test_an_end_that_nobody_heard_of_is_called_so(self):
+        files = {"1_b.up.sql": HEAD + "CREATE TABLE t (n int);\n"}
+        commit_of_the_end = 2
+        proxy = LosingProxy(self.cluster.port, number=commit_of_the_end, is_final=True)
+        self.addCleanup(proxy.stop)
+        server = self.cluster
+        result = self.up(files, "--wait-timeout", "0", database=
+                         f"postgres://postgres:{server.password}@127.0.0.1:{proxy.port}"
+                         f"/{self.dbname}?sslmode=disable")
+        text = re.sub(r"(connecting again: |ERROR 1_b: ).*", r"\1<why>", result.stdout)
+        self.assert_log(result._replace(stdout=text), """
+            <time> INFO  1 of 1 migration pending on <database> at 127.0.0.1: none -> 1
+            <time> WARN  connecting again: <why>
+            <time> ERROR 1_b: <why>
+                               hint: Is the server running on that host and accepting TCP/IP connections?
+                               It ran outside a transaction, all of it, and was either marked as applied or not; the next run finds out which.
+            <time> ERROR failed: 0 of 1 applied in <duration>; none -> none (wanted 1); a retry may help
+        """, status=1)
+        self.assertEqual("1|f", self.version())
+        self.assertIn("nothing to do; current version is 1", self.up(files).stdout)
+
 
 class WithoutTheLock(DatabaseCase):
     """A file gave up the migration lock."""
