@@ -6,7 +6,7 @@ import signal
 import time
 import zlib
 
-from support.harness import Case
+from support.harness import Case, patience
 
 
 def lock_key(database, schema="public", table="schema_migrations"):
@@ -99,7 +99,7 @@ class DatabaseCase(Case):
 
     def wait_until(self, sql, expected="t", timeout_s=20, dbname=None):
         """Ask the server again and again until it answers as expected."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.monotonic() + patience(timeout_s)
         while time.monotonic() < deadline:
             if self.cluster.psql(dbname or self.dbname, sql) == expected:
                 return

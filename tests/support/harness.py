@@ -51,6 +51,11 @@ def plain_binary():
     return DEFAULT_BINARY
 
 
+def patience(seconds):
+    """How long something may take: under valgrind ten times as long."""
+    return seconds * 10 if "valgrind" in os.environ.get("PGSTRIDE_WRAPPER", "") else seconds
+
+
 def normalise(text):
     """Put placeholders for what differs between two runs: times, durations, pids, ports."""
     for pattern, placeholder in REPLACED:
@@ -147,9 +152,8 @@ class Case(unittest.TestCase):
                 pipe.close()
 
     def finish(self, process, timeout=60, stdin=None):
-        """Wait for a started pgstride: its Result. Under valgrind it has ten times as long."""
-        if "valgrind" in os.environ.get("PGSTRIDE_WRAPPER", ""):
-            timeout *= 10
+        """Wait for a started pgstride: its Result."""
+        timeout = patience(timeout)
         try:
             stdout, stderr = process.communicate(stdin, timeout=timeout)
         except subprocess.TimeoutExpired:
