@@ -78,6 +78,8 @@ read_connection_error(const char *message, struct error *err)
     snprintf(err->message, sizeof(err->message), "%s",
         joined.size_bytes > 0 ? text_string(&joined) : "the connection failed");
     text_mend_utf8(err->message);
+    text_mend_utf8(err->detail);
+    text_mend_utf8(err->hint);
 }
 
 /* A server may quote the password, or a token, of which half would be left where the message is
