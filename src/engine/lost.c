@@ -10,7 +10,6 @@
 void
 lost_note(struct lost *lost, const struct pg *db)
 {
-    lost->count = 0;
     if (lost->count < LOST_MAX)
         lost->processes[lost->count++] =
             (struct lost_process){.pid = pg_backend_pid(db), .at_ms = clock_monotonic_ms()};

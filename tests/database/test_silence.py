@@ -67,7 +67,8 @@ class Silence(DatabaseCase):
             self.break_in_greeting(self.cluster.port, "half-reset"), [LOST])
 
     def test_nor_what_a_second_loss_kept_us_from_ending(self):
-        second = self.break_behind(self.cluster.port, 15, "half-reset")
+        """The 14th message asks the server to end what the first left, and does not get there."""
+        second = self.break_behind(self.cluster.port, 14, "half-lost")
         self.run_past_what_is_left(
             self.break_in_greeting(second.port, "half-reset"), [LOST, LOST])
 

@@ -80,7 +80,8 @@ class FaultProxy:
 
     fault      "cut": both ends hear of it; "reset": by RST; "stall": nobody hears anything more;
                "half-open": the server hears of it, the client does not; "half-reset": the
-               client by RST, the server does not
+               client by RST, the server does not; "half-lost": the same, and the message that
+               was to be passed on is lost too
     is_final   nobody gets through afterwards; else whoever connects anew does
     seen       the messages that passed, a side
     requests   what each connection began with
@@ -156,17 +157,19 @@ class FaultProxy:
                         self.requests += messages[:1]
                     is_first[side] = is_first[side] and not messages
                     for message in messages:
-                        sink.sendall(message)
-                        if self._is_due(side):
+                        is_due = self._is_due(side)
+                        if not is_due or self.fault != "half-lost":
+                            sink.sendall(message)
+                        if is_due:
                             self._break(client, server)
                             return
 
     def _break(self, client, server):
         if self.fault == "half-open":
             server.close()
-        if self.fault == "half-reset":
+        if self.fault in ("half-reset", "half-lost"):
             reset(client)
-        if self.fault in ("half-open", "half-reset", "stall"):
+        if self.fault in ("half-open", "half-reset", "half-lost", "stall"):
             self.is_stopped.wait()
         if self.fault == "reset":
             reset(client)
