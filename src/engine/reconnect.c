@@ -49,7 +49,8 @@ is_repeated(const struct run *run, struct reconnects *reconnects, struct error *
         return false;
     error_prefix(err, "here for the second time");
     error_hint(err, "Does this end the server's process each time, by a crash, a limit or for want "
-                    "of memory? The server's log says so.");
+                    "of memory? The server's log says so; where it says nothing, the way to the "
+                    "server broke.");
     return true;
 }
 
@@ -67,5 +68,6 @@ reconnect(struct run *run, struct reconnects *reconnects, struct error *err)
     if (!run->session.is_pooled) /* the pooler's number is of no process, and it ends its own */
         lost_note(&run->lost, run->session.db);
     session_close(&run->session);
+    run->watched_step = NULL; /* none is under way while it connects */
     return signals_sleep(RECONNECT_MS << reconnects->count, err);
 }

@@ -56,6 +56,23 @@ class Silence(DatabaseCase):
         """, status=0)
         self.assert_applied_once()
 
+    def test_a_second_loss_while_connecting_again_is_no_statements(self):
+        """Twice the way breaks, and once a statement was under way."""
+        greeting = LosingProxy(self.cluster.port, b"pg_is_in_recovery", number=2)
+        self.addCleanup(greeting.stop)
+        commit = LosingProxy(greeting.port)
+        self.addCleanup(commit.stop)
+        result = self.up(FILES, database=self.url(commit.port, 4000))
+        self.assert_log(result, f"""
+            <time> INFO  2 of 2 migrations pending on <database> at 127.0.0.1: none -> 2
+            <time> WARN  connecting again: {LOST}
+            <time> WARN  connecting again: {LOST}
+            <time> INFO  1_a applied in <duration> (2 statements); current version is 1
+            <time> INFO  2_b applied in <duration> (1 statement); current version is 2
+            <time> INFO  succeeded! 2 migrations applied in <duration>; none -> 2
+        """, status=0)
+        self.assert_applied_once()
+
     def test_what_is_left_at_the_server_is_in_nobodys_way(self):
         """Half of the questions came through: their transaction is open, with a snapshot."""
         self.run_past_what_is_left(

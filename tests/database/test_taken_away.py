@@ -75,7 +75,7 @@ class EndsItself(DatabaseCase):
         <time> WARN  connecting again: <ended>{0}
         <time> ERROR 2_b.up.sql:{1}:1: here for the second time: <ended>
                            {1} | SELECT pg_terminate_backend(pg_backend_pid());
-                           hint: Does this end the server's process each time, by a crash, a limit or for want of memory? The server's log says so.
+                           hint: Does this end the server's process each time, by a crash, a limit or for want of memory? The server's log says so; where it says nothing, the way to the server broke.
                            {2}
         <time> ERROR failed: 1 of 2 applied in <duration>; none -> 1 (wanted 2); a retry may help
     """
