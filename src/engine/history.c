@@ -157,15 +157,38 @@ is_about(const struct error *err, const char *table)
     return found != NULL && strcmp(found + strlen(DENIED), table) == 0;
 }
 
+/* Does the database or the role say so, and not a file? A standby is what it is. */
+#define SQL_READ_ONLY                                                                              \
+    "SELECT setting = 'on' AND source <> 'session'\n"                                              \
+    "  FROM pg_settings\n"                                                                         \
+    " WHERE name = 'default_transaction_read_only' AND NOT pg_is_in_recovery()"
+
+/* Of our own statements, which stand in no line of a file. */
+static void
+explain_read_only(struct pg *db, struct error *err)
+{
+    AUTO_ROWS struct pg_rows *rows = NULL;
+    struct error ignored = ERROR_INIT;
+
+    if (pg_is_in_transaction(db) || !pg_query(db, SQL_READ_ONLY, 0, NULL, &rows, &ignored) ||
+        pg_rows_count(rows) == 0)
+        return;
+    if (pg_rows_boolean(rows, 0, 0))
+        error_hint(err, "default_transaction_read_only is on here. Turn it off for the database or "
+                        "the role; or for us alone, by default_transaction_read_only=off in the "
+                        "URL.");
+    else
+        error_hint(err, "The file makes its transaction READ ONLY, or the session, and what it did "
+                        "is recorded there: take that out of the file.");
+}
+
 void
 history_explain_rights(struct pg *db, const struct ledger *ledger, struct error *err)
 {
     bool is_history = is_about(err, "pgstride_history");
 
-    if (error_is_sqlstate(err, "25006") && err->file[0] == '\0' && err->hint[0] == '\0')
-        error_hint(err, "default_transaction_read_only is on here. Turn it off for the database or "
-                        "the role; or for us alone, by default_transaction_read_only=off in the "
-                        "URL.");
+    if (error_is_sqlstate(err, "25006") && err->line == 0 && err->hint[0] == '\0')
+        explain_read_only(db, err);
     if (!error_is_sqlstate(err, "42501") || err->hint[0] != '\0')
         return;
     AUTO_STRING char *user = pg_show_identifier(db, pg_user(db));

@@ -109,7 +109,7 @@ void history_infer(struct history *history, const struct catalog *catalog);
 
 /*
  * Say which grant is missing, where the server denied us (42501) one of our tables; and why it is
- * read-only (25006) where no file made it so.
+ * read-only (25006): the server is asked who made it so.
  */
 void history_explain_rights(struct pg *db, const struct ledger *ledger, struct error *err);
 

@@ -450,3 +450,24 @@ class Standby(DatabaseCase):
         result = self.up(files)
         self.assertIn("hint: default_transaction_read_only is on here. ", result.stdout)
         self.assert_good(self.up(files, database=url))
+
+    def test_a_file_that_is_read_only(self):
+        """Nothing is wrong with the database."""
+        self.assert_good(self.up({"1_a.up.sql": "SELECT 1;"}))
+        alone = "-- pgstride: no-transaction\n"
+        table = (
+            ("BEGIN READ ONLY; SELECT 1; COMMIT;", "2_b: cannot move the version", "SELECT"),
+            ("SET transaction_read_only = on;", "2_b.up.sql: cannot write the history", "INSERT"),
+            (alone + "BEGIN READ ONLY; SELECT 1; COMMIT;", "2_b: cannot write the history", "SELECT"),
+            (alone + "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;",
+             "2_b: cannot write the history", "SELECT"),
+        )
+        for text, what, verb in table:
+            with self.subTest(text):
+                result = self.up({"1_a.up.sql": "SELECT 1;", "2_b.up.sql": text})
+                self.assertIn(
+                    f" ERROR {what}: cannot execute {verb} in a read-only transaction (25006)\n"
+                    "                   hint: The file makes its transaction READ ONLY, or the "
+                    "session, and what it did is recorded there: take that out of the file.\n",
+                    result.stdout)
+                self.assert_good(self.pgstride({"1_a.up.sql": "SELECT 1;"}, "force", "1"))
