@@ -60,6 +60,8 @@ struct ledger {
     char *history_table;
     bool has_version_table;
     bool has_history_table;
+    bool may_hide_version; /* by row-level security, from us */
+    bool may_hide_history;
 };
 
 void ledger_done(struct ledger *ledger);

@@ -208,8 +208,8 @@ session_reset(struct session *session, struct error *err)
         session->settings_values, err);
 }
 
-bool
-session_history(
+static bool
+load_history(
     struct session *session, bool with_details, struct history **history, struct error *err)
 {
     if (session->greeted != NULL) {
@@ -221,6 +221,19 @@ session_history(
     return session_begin(session, err) &&
            session_end(session,
                history_load(session->db, &session->ledger, with_details, history, err), err);
+}
+
+bool
+session_history(
+    struct session *session, bool with_details, struct history **history, struct error *err)
+{
+    AUTO_HISTORY struct history *loaded = NULL;
+
+    if (!load_history(session, with_details, &loaded, err) ||
+        !session_check_shown(&session->ledger, loaded, err))
+        return false;
+    *history = TAKE(loaded);
+    return true;
 }
 
 void

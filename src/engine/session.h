@@ -81,7 +81,10 @@ void session_go_on(struct session *session, enum session_purpose purpose);
 MUST_CHECK bool session_open(
     struct session *session, enum session_purpose purpose, struct error *err);
 
-/* What the two tables say: from session_open, the first time, or asked anew. */
+/*
+ * What the two tables say: from session_open, the first time, or asked anew.
+ * Errors   as history_load; ERROR_PLAN where row-level security may hide all of one.
+ */
 MUST_CHECK bool session_history(
     struct session *session, bool with_details, struct history **history, struct error *err);
 

@@ -94,22 +94,30 @@ name_ledger(struct session *session, const char *schema)
     "       pg_backend_pid() <> $3::int,\n"                                                        \
     "       current_setting('role'),\n"                                                            \
     "       CASE WHEN name IS NOT NULL\n"                                                          \
-    "            THEN row_security_active(to_regclass(format('%I.%I', name, $2::text)))\n"         \
-    "              OR row_security_active(\n"                                                      \
+    "            THEN row_security_active(to_regclass(format('%I.%I', name, $2::text))) END,\n"    \
+    "       CASE WHEN name IS NOT NULL\n"                                                          \
+    "            THEN row_security_active(\n"                                                      \
     "                     to_regclass(format('%I.pgstride_history', name))) END\n"                 \
     "  FROM coalesce($1, current_schema()) AS name"
 
 /* A version that is not seen would be taken for none, and all be run again. */
 static bool
-refuse_hidden_rows(const struct session *session, struct error *err)
+refuse_hidden_rows(const struct ledger *ledger, struct error *err)
 {
-    const struct ledger *ledger = &session->ledger;
-
     error_set(err, ERROR_PLAN, "row-level security may hide rows of %s and of %s",
         ledger->version_table, ledger->history_table);
     return error_hint(err,
         "Let their owner say, of each: ALTER TABLE … DISABLE ROW LEVEL SECURITY; "
         "or run as the owner: --role.");
+}
+
+bool
+session_check_shown(const struct ledger *ledger, const struct history *history, struct error *err)
+{
+    if ((ledger->may_hide_version && !history->has_version) ||
+        (ledger->may_hide_history && history->count == 0))
+        return refuse_hidden_rows(ledger, err);
+    return true;
 }
 
 static bool
@@ -129,8 +137,8 @@ read_surroundings(struct session *session, const struct pg_rows *rows, struct er
         ledger_done(&session->ledger);
         name_ledger(session, pg_rows_text(rows, 0, 0));
     }
-    if (pg_rows_boolean(rows, 0, 8))
-        return refuse_hidden_rows(session, err);
+    session->ledger.may_hide_version = pg_rows_boolean(rows, 0, 8);
+    session->ledger.may_hide_history = pg_rows_boolean(rows, 0, 9);
     session->ledger.has_version_table = pg_rows_boolean(rows, 0, 3);
     session->ledger.has_history_table = pg_rows_boolean(rows, 0, 4);
     if (!pg_rows_is_null(rows, 0, 5))
@@ -285,6 +293,11 @@ session_hear_greeting(struct session *session, enum session_purpose purpose, str
 
     if (!read_greeting(session, err))
         return false;
+    if (purpose == SESSION_TO_RUN &&
+        (session->ledger.may_hide_version || session->ledger.may_hide_history))
+        return refuse_hidden_rows(&session->ledger, err);
+    if (purpose == SESSION_TO_TELL)
+        session->ledger.may_hide_history = false; /* it is not asked */
     bool is_guessed = strcmp(session->ledger.schema, guess) == 0;
     if (!is_guessed || (purpose == SESSION_TO_RUN && !session->is_locked[1])) {
         /* Of another schema, or from before the lock. */

@@ -16,4 +16,11 @@ MUST_CHECK bool session_greet(
 MUST_CHECK bool session_hear_greeting(
     struct session *session, enum session_purpose purpose, struct error *err);
 
+/*
+ * Of tables whose rows may be hidden: is there one that shows none?
+ * Errors   ERROR_PLAN.
+ */
+MUST_CHECK bool session_check_shown(
+    const struct ledger *ledger, const struct history *history, struct error *err);
+
 #endif

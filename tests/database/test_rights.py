@@ -58,9 +58,11 @@ class Enough(RightsCase):
             "--database", self.cluster.url(self.dbname, search_path="app"),
             "--path", self.folder(FILES), "up"))
         self.grant("GRANT ALL ON ALL TABLES IN SCHEMA app TO {role}")
-        for table in ("schema_migrations", "pgstride_history"):
+        both = ("up",), ("status",), ("wait", "--timeout", "1s")
+        for table, commands in (
+                ("schema_migrations", (*both, ("version",))), ("pgstride_history", both)):
             self.psql(f"ALTER TABLE app.{table} ENABLE ROW LEVEL SECURITY")
-            for words in (("up",), ("status",), ("version",), ("wait", "--timeout", "1s")):
+            for words in commands:
                 with self.subTest(table=table, words=words):
                     result = self.as_role(*words)
                     self.assertEqual(1, result.status)
@@ -68,6 +70,23 @@ class Enough(RightsCase):
                                   'and of "app".pgstride_history', result.stdout + result.stderr)
             self.psql(f"ALTER TABLE app.{table} DISABLE ROW LEVEL SECURITY")
         self.assert_good(self.as_role("up"))
+
+    def test_rows_that_a_policy_shows_are_believed(self):
+        self.grant("GRANT CONNECT ON DATABASE {database} TO {role}",
+                   "GRANT USAGE, CREATE ON SCHEMA app TO {role}")
+        self.assert_good(self.run_pgstride(
+            "--database", self.cluster.url(self.dbname, search_path="app"),
+            "--path", self.folder(FILES), "up"))
+        self.grant("GRANT ALL ON ALL TABLES IN SCHEMA app TO {role}")
+        expected = [self.as_role(*words).stdout for words in (("version",), ("status",))]
+        for table in ("schema_migrations", "pgstride_history"):
+            self.psql(f"ALTER TABLE app.{table} ENABLE ROW LEVEL SECURITY;"
+                      f"CREATE POLICY seen ON app.{table} FOR SELECT USING (true)")
+        self.assertEqual(
+            expected, [self.as_role(*words).stdout for words in (("version",), ("status",))])
+        self.assert_good(self.as_role("wait", "--timeout", "1s"))
+        self.assert_good(self.as_role("plan"))
+        self.assertIn("row-level security may hide rows of ", self.as_role("up").stdout)
 
     def test_tables_of_another_role(self):
         """golang-migrate, or an earlier login, made them."""
