@@ -56,7 +56,8 @@ command(struct alone *alone, char *sql, size_t count, const char *const *values,
     "           error = jsonb_build_object('session', %s,\n"                                       \
     "               'invalid_before', error -> 'invalid_before',\n"                                \
     "               'removing', coalesce(error -> 'removing', '{}'),\n"                            \
-    "               'since', coalesce(error ->> 'since', xmin::text)),\n"                          \
+    "               'since', CASE WHEN outcome = 'started'\n"                                      \
+    "                             THEN coalesce(error ->> 'since', xmin::text) END),\n"            \
     "           started_at = now(), finished_at = NULL, run_id = $4, runner = $5,\n"               \
     "           tool_version = $6\n"                                                               \
     "     WHERE id = $1 AND outcome IN ('started', 'failed') AND statements_done = $8\n"           \

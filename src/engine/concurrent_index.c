@@ -3,8 +3,13 @@
 
 #include <stdlib.h>
 
+#include "adapter/signals.h"
 #include "base/memory.h"
+#include "engine/long_wait.h"
 #include "engine/named.h"
+
+/* In the reach of the statement. */
+#define IS_IN_REACH "(pg_table_is_visible(t.oid) OR " IS_NAMED("n", "nspname") ")"
 
 #define SQL_BUILT                                                                                  \
     "SELECT format('%%I.%%I', n.nspname, c.relname)\n"                                             \
@@ -14,29 +19,44 @@
     "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"                                         \
     " WHERE h.id = $2 AND i.indisvalid\n"                                                          \
     "   AND age(c.xmin) < age((h.error ->> 'since')::xid)\n"                                       \
+    "   AND " IS_IN_REACH "\n"                                                                     \
     "   AND " IS_NAMED("c", "relname") " AND " IS_NAMED("t", "relname")
 
 #define SQL_INVALID                                                                                \
-    "SELECT format('%%I.%%I', n.nspname, c.relname)\n"                                             \
+    "SELECT format('%%I.%%I', n.nspname, c.relname)%s\n"                                           \
     "  FROM pg_index AS i\n"                                                                       \
     "  JOIN pg_class AS c ON c.oid = i.indexrelid\n"                                               \
     "  JOIN pg_class AS t ON t.oid = i.indrelid\n"                                                 \
     "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"                                         \
     " WHERE NOT i.indisvalid AND c.relkind = 'i'\n"                                                \
-    "   AND (pg_table_is_visible(t.oid) OR " IS_NAMED(                                             \
-        "n", "nspname") ")\n"                                                                      \
-                        "   AND NOT EXISTS (SELECT\n"                                              \
-                        "                     FROM pg_stat_progress_create_index AS p\n"           \
-                        "                    WHERE p.index_relid = c.oid)\n"
+    "   AND " IS_IN_REACH "\n"                                                                     \
+    "   AND NOT EXISTS (SELECT\n"                                                                  \
+    "                     FROM pg_stat_progress_create_index AS p\n"                               \
+    "                    WHERE p.index_relid = c.oid)\n"
 
+/*
+ * A build without a name for its index has one that the server chose. So it may be the one
+ * that another role's session builds: which that is, is hidden from us, but not the lock on its
+ * table. Who that is, or NULL.
+ */
+#define HIDDEN_BUILDER                                                                             \
+    ",\n       CASE WHEN NOT " IS_NAMED(                                                           \
+        "c", "relname") " THEN (\n"                                                                \
+                        "           SELECT min(l.pid)\n"                                           \
+                        "             FROM pg_stat_progress_create_index AS p\n"                   \
+                        "             JOIN pg_locks AS l USING (pid)\n"                            \
+                        "             JOIN pg_database AS d ON d.oid = l.database\n"               \
+                        "            WHERE p.relid IS NULL AND l.relation = i.indrelid\n"          \
+                        "              AND d.datname = current_database()) END"
 #define SQL_LEFT                                                                                   \
-    SQL_INVALID "   AND (" IS_NAMED("c", "relname") " OR " IS_NAMED(                               \
-        "t", "relname") ")\n"                                                                      \
-                        "   AND EXISTS (SELECT\n"                                                  \
-                        "                 FROM %s AS h\n"                                          \
-                        "                WHERE h.id = $2 AND h.error ? 'invalid_before'\n"         \
-                        "                  AND NOT h.error -> 'invalid_before' @> "                \
-                        "to_jsonb(c.oid::bigint))"
+    SQL_INVALID                                                                                    \
+    "   AND (" IS_NAMED("c", "relname") " OR $1 ~* '\\mconcurrently\\s+on\\M' AND " IS_NAMED("t",  \
+        "relname") ")\n"                                                                           \
+                   "   AND EXISTS (\n"                                                             \
+                   "       SELECT\n"                                                               \
+                   "         FROM %s AS h\n"                                                       \
+                   "        WHERE h.id = $2 AND h.error ? 'invalid_before'\n"                      \
+                   "          AND NOT h.error -> 'invalid_before' @> to_jsonb(c.oid::bigint))"
 
 /*
  * REINDEX builds NAME_ccnew (or _ccnew1, …), puts it in NAME's place, and drops NAME as
@@ -48,7 +68,7 @@
 #define NAMES_RELATION IS_NAMED("r", "relname")
 #define NAMES_ITS_SCHEMA IS_NAMED("o", "nspname")
 #define SQL_REINDEX_LEFT                                                                           \
-    "SELECT format('%%I.%%I', n.nspname, c.relname)\n"                                             \
+    "SELECT format('%%I.%%I', n.nspname, c.relname), NULL\n"                                       \
     "  FROM pg_index AS i\n"                                                                       \
     "  JOIN pg_class AS c ON c.oid = i.indexrelid\n"                                               \
     "  JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"                                         \
@@ -86,7 +106,9 @@
     "                   WHERE (pg_table_is_visible(r.oid) OR " NAMES_ITS_SCHEMA ")\n"              \
     "                     AND " NAMES_RELATION ")))"
 
-#define SQL_NAMED SQL_INVALID "   AND " IS_NAMED("c", "relname")
+#define SQL_NAMED                                                                                  \
+    SQL_INVALID "   AND " IS_NAMED("c", "relname") " AND (" IS_NAMED(                              \
+        "t", "relname") " OR $1 ~* '\\mreindex\\M')"
 
 static bool
 drop(struct run *run, const char *index, const char *why, struct error *err)
@@ -94,14 +116,25 @@ drop(struct run *run, const char *index, const char *why, struct error *err)
     AUTO_STRING char *sql = memory_printf("DROP INDEX CONCURRENTLY IF EXISTS %s", index);
     AUTO_STRING char *text = memory_printf("dropping the invalid index %s, %s", index, why);
     AUTO_REPLY reply = {0};
+    AUTO_ROWS struct pg_rows *limit = NULL;
 
     tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
-    if (!pg_run(run->session.db, sql, &reply, err))
+    if (!long_wait_take_limit(run, &limit, err) || !pg_run(run->session.db, sql, &reply, err) ||
+        !long_wait_end(run, limit, err))
         return false;
     if (reply.kind != PG_REPLY_FAILED)
         return true;
     *err = reply.error;
     return error_prefix(err, "cannot drop the invalid index %s", index);
+}
+
+static void
+tell_hidden(const struct run *run, const char *pid)
+{
+    AUTO_STRING char *text = memory_printf(
+        "another role's session, pid %s, builds an index on the table: waiting for its end", pid);
+
+    tell(run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
 }
 
 static bool
@@ -112,22 +145,34 @@ drop_all(struct run *run,
     const char *why,
     struct error *err)
 {
+    enum { LOOK_AGAIN_MS = 250 };
     const char *const values[] = {sql, attempt_id};
-    AUTO_ROWS struct pg_rows *rows = NULL;
+    bool is_told = false;
 
-    if (!session_query(&run->session, query, ARRAY_LENGTH(values), values, &rows, err))
-        return error_prefix(err, "cannot look for invalid indexes");
-    for (size_t i = 0; i < pg_rows_count(rows); i++) {
-        if (!drop(run, pg_rows_text(rows, i, 0), why, err))
+    for (;;) { /* a drop may wait for long: look anew before each */
+        AUTO_ROWS struct pg_rows *rows = NULL;
+        if (!session_query(&run->session, query, ARRAY_LENGTH(values), values, &rows, err))
+            return error_prefix(err, "cannot look for invalid indexes");
+        if (pg_rows_count(rows) == 0)
+            return true;
+        if (!pg_rows_is_null(rows, 0, 1)) {
+            if (!is_told)
+                tell_hidden(run, pg_rows_text(rows, 0, 1));
+            is_told = true;
+            if (!signals_sleep(LOOK_AGAIN_MS, err))
+                return false;
+            continue;
+        }
+        if (!drop(run, pg_rows_text(rows, 0, 0), why, err))
             return false;
     }
-    return true;
 }
 
 bool
 concurrent_index_sweep(struct run *run, const char *attempt_id, const char *sql, struct error *err)
 {
-    AUTO_STRING char *query = memory_printf(SQL_LEFT, run->session.ledger.history_table);
+    AUTO_STRING char *query =
+        memory_printf(SQL_LEFT, HIDDEN_BUILDER, run->session.ledger.history_table);
 
     return drop_all(
                run, query, attempt_id, sql, "which an earlier try left, to build it anew", err) &&
@@ -167,7 +212,7 @@ concurrent_index_find_built(
 bool
 concurrent_index_check(struct run *run, const char *sql, struct error *err)
 {
-    AUTO_STRING char *query = memory_printf(SQL_NAMED);
+    AUTO_STRING char *query = memory_printf(SQL_NAMED, "");
     const char *const values[] = {sql};
     AUTO_ROWS struct pg_rows *rows = NULL;
 

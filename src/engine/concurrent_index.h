@@ -6,9 +6,9 @@
  * and answers no query, and with IF NOT EXISTS a second try "succeeds". Before
  * another try it is dropped; after each try it is looked for.
  *
- * An index is the statement's when the statement names it, or its table, and
- * it was not invalid before the migration's first try began. Nothing that is
- * being built right now is touched.
+ * An index is the statement's when the statement names it, or its table and no
+ * index at all, and it was not invalid before the migration's first try began.
+ * Nothing that is being built right now is touched.
  */
 #ifndef ENGINE_CONCURRENT_INDEX_H
 #define ENGINE_CONCURRENT_INDEX_H
@@ -28,7 +28,7 @@ MUST_CHECK bool concurrent_index_sweep_reindex(
 
 /*
  * Is there a valid index that the statement names, on a table that it names, and newer than the
- * last word in the history of an attempt that was stopped? Then the statement had built it.
+ * last word in the history of an attempt that was killed, or lost? Then the statement had built it.
  */
 MUST_CHECK bool concurrent_index_find_built(
     struct run *run, const char *attempt_id, const char *sql, bool *is_built, struct error *err);

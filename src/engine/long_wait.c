@@ -25,15 +25,20 @@ warn_of_older(
     "SELECT current_setting('lock_timeout'), set_config('lock_timeout', '0', false)"
 
 bool
+long_wait_take_limit(struct run *run, struct pg_rows **limit, struct error *err)
+{
+    return run->session.is_pooled || /* then nothing was set */
+           pg_query(run->session.db, SQL_TAKE_LIMIT, 0, NULL, limit, err);
+}
+
+bool
 long_wait_begin(struct run *run,
     const struct step *step,
     const struct statement *statement,
     struct pg_rows **limit,
     struct error *err)
 {
-    return warn_of_older(run, step, statement, err) &&
-           (run->session.is_pooled || /* then nothing was set */
-               pg_query(run->session.db, SQL_TAKE_LIMIT, 0, NULL, limit, err));
+    return warn_of_older(run, step, statement, err) && long_wait_take_limit(run, limit, err);
 }
 
 #define SQL_SET_LIMIT "SELECT set_config('lock_timeout', $1, false)"

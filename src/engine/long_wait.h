@@ -20,6 +20,9 @@ MUST_CHECK bool long_wait_begin(struct run *run,
     struct pg_rows **limit,
     struct error *err);
 
+/* Take the limit away alone. */
+MUST_CHECK bool long_wait_take_limit(struct run *run, struct pg_rows **limit, struct error *err);
+
 /* Set the limit again, after success and failure. */
 MUST_CHECK bool long_wait_end(struct run *run, const struct pg_rows *limit, struct error *err);
 

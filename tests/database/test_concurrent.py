@@ -3,6 +3,7 @@
 
 import re
 import signal
+import time
 
 from database.case import DatabaseCase
 from support.cluster import ClusterError
@@ -194,3 +195,88 @@ class Removal(DatabaseCase):
             <time> INFO  succeeded! 1 migration reverted in <duration>; 1 -> 1
         """, status=0)
         self.assertEqual("0", self.psql("SELECT count(*) FROM pg_class WHERE relname = 'i'"))
+
+
+class Build(DatabaseCase):
+    def make_login(self):
+        """A role of the application's own, which may not see what others do: its URL."""
+        role = f"{self.dbname}_app"
+        self.psql(f"CREATE ROLE {role} LOGIN PASSWORD 'app-word'; GRANT ALL ON SCHEMA public TO {role}")
+        self.addCleanup(self.cluster.psql, "postgres", f"DROP ROLE {role}")
+        self.addCleanup(self.psql, f"DROP OWNED BY {role}")
+        place = f"127.0.0.1:{self.cluster.port}"
+        return role, f"postgres://{role}:app-word@{place}/{self.dbname}?sslmode=require"
+
+    def valid(self, name):
+        return self.psql(f"SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('{name}')")
+
+    def test_what_another_role_builds_is_left_alone(self):
+        role, url = self.make_login()
+        self.psql(f"CREATE TABLE big (a int, b int); INSERT INTO big VALUES (1, 1), (1, 2);"
+                  f"ALTER TABLE big OWNER TO {role}")
+        for text in ("CREATE UNIQUE INDEX CONCURRENTLY big_a ON big (a);",
+                     "CREATE UNIQUE INDEX CONCURRENTLY ON big (a);"):
+            with self.subTest(text):
+                self.psql("DROP TABLE IF EXISTS schema_migrations, pgstride_history;"
+                          "DELETE FROM big; INSERT INTO big VALUES (1, 1), (1, 2)")
+                files = {"1_i.up.sql": text}
+                self.assertEqual(1, self.up(files, database=url).status)
+                self.psql("DELETE FROM big WHERE b = 2")
+                holder = self.session("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1;")
+                builder = self.cluster.start_psql(self.dbname)
+                self.addCleanup(self.end_session, builder)
+                builder.stdin.write("CREATE INDEX CONCURRENTLY big_b ON big (b);\n")
+                builder.stdin.flush()
+                self.wait_until("SELECT count(*) FROM pg_index"
+                                " WHERE indexrelid = to_regclass('big_b')", "1")
+                process = self.start_pgstride(*self.options(files, url), "up")
+                self.wait_until("SELECT count(*) > 0 FROM pg_stat_activity"
+                                f" WHERE usename = '{role}' AND state_change < now() - interval '0.5 s'")
+                self.end_session(holder)
+                self.assert_good(self.finish(process))
+                self.end_session(builder)
+                self.assertEqual("t", self.valid("big_b"))
+                self.assertEqual("t", self.valid("big_a" if "big_a" in text else "big_a_idx"))
+                self.psql("DROP INDEX big_b; DROP INDEX IF EXISTS big_a, big_a_idx")
+
+    def test_one_that_was_refused_is_not_taken_for_built(self):
+        self.psql("CREATE TABLE t (a int, b int); CREATE INDEX t_x ON t (b)")
+        files = {"1_i.up.sql": "CREATE INDEX CONCURRENTLY t_x ON t (a);"}
+        self.assertEqual(1, self.up(files).status)
+        self.psql("REINDEX INDEX CONCURRENTLY t_x")
+        self.assertIn('relation "t_x" already exists (42P07)', self.up(files).stdout)
+        self.assertEqual("1|t", self.version())
+
+    def test_one_of_another_schema_is_not_taken_for_built(self):
+        files = {"1_i.up.sql": "CREATE INDEX CONCURRENTLY t_x ON t (a);"}
+        for schema in ("one", "two"):
+            self.psql(f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.t (a int, b int)")
+        self.psql("CREATE INDEX t_x ON one.t (b)")
+        urls = [self.cluster.url(self.dbname, search_path=schema) for schema in ("one", "two")]
+        self.assertEqual(1, self.up(files, database=urls[0]).status)
+        self.psql("UPDATE one.pgstride_history SET outcome = 'started'")  # as a kill leaves it
+        self.assert_good(self.up(files, database=urls[1]))
+        self.assertIn('relation "t_x" already exists (42P07)',
+                      self.up(files, database=urls[0]).stdout)
+
+    def test_an_invalid_one_of_another_table_does_not_matter(self):
+        self.psql("CREATE TABLE other (a int); INSERT INTO other VALUES (1), (1);"
+                  "CREATE TABLE t (email text)")
+        with self.assertRaises(ClusterError):
+            self.psql("CREATE UNIQUE INDEX CONCURRENTLY email ON other (a)")
+        self.assertEqual("f", self.valid("email"))
+        self.assert_good(self.up({"1_i.up.sql": "CREATE INDEX CONCURRENTLY t_email ON t (email);"}))
+
+    def test_what_is_left_is_dropped_without_a_limit(self):
+        self.psql("CREATE TABLE t (a int); INSERT INTO t VALUES (1), (1)")
+        files = {"1_i.up.sql": "CREATE UNIQUE INDEX CONCURRENTLY t_a ON t (a);"}
+        self.assertEqual(1, self.up(files).status)
+        self.psql("DELETE FROM t")
+        holder = self.session("BEGIN; LOCK TABLE t IN ACCESS SHARE MODE;")
+        process = self.start_up(files, "--ddl-lock-timeout", "200ms", "--retry-for", "0s")
+        self.wait_until("SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'DROP INDEX%'"
+                        " AND datname = current_database() AND wait_event_type = 'Lock'")
+        time.sleep(0.5)
+        self.end_session(holder)
+        self.assert_good(self.finish(process))
+        self.assertEqual("t", self.valid("t_a"))
