@@ -100,6 +100,9 @@ int64_t pg_patience_ms(const struct pg *pg);
 /* For a pg_idle_handler: for how long no byte came or went. */
 int64_t pg_quiet_ms(const struct pg *pg);
 
+/* For a pg_idle_handler: is anything on its way that the other side has not confirmed? */
+bool pg_is_sending(const struct pg *pg);
+
 /* For a pg_idle_handler: take the watched connection for lost. */
 void pg_give_up(struct pg *pg, const struct error *why);
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "adapter/clock.h"
 #include "adapter/postgres_internal.h"
@@ -125,6 +127,14 @@ int64_t
 pg_quiet_ms(const struct pg *pg)
 {
     return clock_monotonic_ms() - pg->quiet_ms;
+}
+
+bool
+pg_is_sending(const struct pg *pg)
+{
+    int bytes = 0;
+
+    return ioctl(PQsocket(pg->connection), SIOCOUTQ, &bytes) == 0 && bytes > 0;
 }
 
 void

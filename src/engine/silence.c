@@ -27,9 +27,12 @@ silence_no_way(struct silence *silence, struct pg *watched, const struct error *
     pg_give_up(watched, &lost);
 }
 
+/* Of a COPY it is told how far it is: a busy server seems to wait, and gets on all the same. */
 #define SQL_STATE                                                                                  \
-    "SELECT a.pid IS NULL, a.wait_event IN ('ClientRead', 'ClientWrite')\n"                        \
+    "SELECT a.pid IS NULL, a.wait_event IN ('ClientRead', 'ClientWrite'), %s\n"                    \
     "  FROM (SELECT $1::int AS pid) AS ours LEFT JOIN pg_stat_activity AS a USING (pid)"
+#define SQL_COPIED                                                                                 \
+    "(SELECT c.bytes_processed FROM pg_stat_progress_copy AS c WHERE c.pid = ours.pid)"
 
 /* Both have waited long enough: a reply may be on its way, and data of a COPY too. */
 static bool
@@ -38,7 +41,8 @@ is_long(const struct silence *silence, const struct pg *watched)
     int64_t limit_ms = pg_patience_ms(watched) / 4;
     int64_t seen_ms = clock_monotonic_ms() - silence->since_ms;
 
-    return limit_ms > 0 && seen_ms >= limit_ms && pg_quiet_ms(watched) >= limit_ms;
+    return limit_ms > 0 && seen_ms >= limit_ms && pg_quiet_ms(watched) >= limit_ms &&
+           !pg_is_sending(watched); /* TCP has its own patience with that */
 }
 
 bool
@@ -49,11 +53,17 @@ silence_look(struct silence *silence, struct pg *db, struct pg *watched, struct 
     AUTO_ROWS struct pg_rows *rows = NULL;
     struct error why = ERROR_INIT;
 
+    AUTO_STRING char *sql =
+        memory_printf(SQL_STATE, pg_server_version(db) >= 140000 ? SQL_COPIED : "0");
+
     snprintf(pid, sizeof(pid), "%d", pg_backend_pid(watched));
-    if (!pg_query(db, SQL_STATE, ARRAY_LENGTH(values), values, &rows, err))
+    if (!pg_query(db, sql, ARRAY_LENGTH(values), values, &rows, err))
         return false;
     bool is_gone = pg_rows_boolean(rows, 0, 0);
-    if (!is_gone && !pg_rows_boolean(rows, 0, 1)) {
+    int64_t copied = pg_rows_number(rows, 0, 2);
+    bool is_busy = !is_gone && (!pg_rows_boolean(rows, 0, 1) || copied != silence->copied);
+    silence->copied = copied;
+    if (is_busy) {
         silence->since_ms = 0;
         return true;
     }

@@ -14,6 +14,7 @@
 
 struct silence {
     int64_t since_ms;  /* monotonic: since when the server waits for us; 0: it does not */
+    int64_t copied;    /* bytes, where it is at a COPY */
     int64_t no_way_ms; /* monotonic: since when there is no way to it; 0: there is one */
 };
 
