@@ -126,9 +126,10 @@ alone_note_done(struct alone *alone, size_t index)
 
     alone->done = index + 1;
     script_checksum(alone->text, &alone->script, alone->done, alone->checksum_done);
-    if (control == CONTROL_CHAIN)
+    if (control == CONTROL_CHAIN) { /* so it is here, but for itself */
         note_kept(alone, index);
-    else if (!pg_is_in_transaction(alone->run->session.db))
+        alone->run->heard.recorded = index;
+    } else if (!pg_is_in_transaction(alone->run->session.db))
         note_kept(alone, alone->done);
     /* What it committed has its progress with it, and one more COMMIT does no harm. */
     if (control == CONTROL_COMMIT)
@@ -245,17 +246,37 @@ tell_resumed(const struct alone *alone)
     tell(alone->run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
 }
 
+/*
+ * Does what this run heard still hold? On the same connection it does. On another, the server may
+ * have lost what it had confirmed, by a crash or by a failover: not where it is the same server,
+ * which wrote it to its disk first.
+ */
+static bool
+is_to_be_believed(const struct alone *alone)
+{
+    const struct session *session = &alone->run->session;
+    const struct heard *heard = &alone->run->heard;
+
+    if (!alone->step->is_resumed || heard->attempt_id != alone->step->attempt_id ||
+        alone->step->statements_done < heard->recorded ||
+        strcmp(heard->server_since, session->server_since) != 0)
+        return false;
+    return heard->pid == pg_backend_pid(session->db) || !session->is_commit_async;
+}
+
 /* Where the attempt stands: as the history has it, or further, as this run knows. */
 static void
 take_up(struct alone *alone)
 {
+    const struct session *session = &alone->run->session;
     struct heard *heard = &alone->run->heard;
 
-    if (!alone->step->is_resumed || heard->attempt_id != alone->step->attempt_id)
-        *heard = (struct heard){.attempt_id = alone->step->attempt_id};
-    if (heard->kept > alone->done)
+    if (is_to_be_believed(alone) && heard->kept > alone->done)
         alone->done = heard->kept;
-    heard->recorded = alone->step->statements_done;
+    *heard = (struct heard){.attempt_id = alone->step->attempt_id,
+        .pid = pg_backend_pid(session->db),
+        .recorded = alone->step->statements_done};
+    snprintf(heard->server_since, sizeof(heard->server_since), "%s", session->server_since);
     script_checksum(alone->text, &alone->script, alone->done, alone->checksum_done);
     note_kept(alone, alone->done);
 }

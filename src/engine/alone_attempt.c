@@ -7,6 +7,7 @@
 #include "adapter/signals.h"
 #include "base/memory.h"
 #include "engine/alone_internal.h"
+#include "engine/login.h"
 
 /* Run a command of ours, and free it. */
 static bool
@@ -38,7 +39,7 @@ command(struct alone *alone, char *sql, size_t count, const char *const *values,
     "INSERT INTO %s (migrations_table, version, name, direction, checksum,\n"                      \
     "       statements_total, statements_done, outcome, run_id, runner, tool_version, error)\n"    \
     "VALUES ($1, $2, $3, $4, $5, $6, 0, 'started', $7, $8, $9,\n"                                  \
-    "        jsonb_build_object('session', %s, 'invalid_before', coalesce(\n"                      \
+    "        jsonb_build_object('session', $10::jsonb, 'invalid_before', coalesce(\n"              \
     "            (SELECT jsonb_agg(indexrelid::bigint)\n"                                          \
     "               FROM pg_index\n"                                                               \
     "              WHERE NOT indisvalid), '[]')))\n"                                               \
@@ -53,7 +54,7 @@ command(struct alone *alone, char *sql, size_t count, const char *const *values,
     "    UPDATE %s\n"                                                                              \
     "       SET outcome = 'started', checksum = $2, statements_total = $3, statements_done = "     \
     "$7,\n"                                                                                        \
-    "           error = jsonb_build_object('session', %s,\n"                                       \
+    "           error = jsonb_build_object('session', $9::jsonb,\n"                                \
     "               'invalid_before', error -> 'invalid_before',\n"                                \
     "               'removing', coalesce(error -> 'removing', '{}'),\n"                            \
     "               'since', CASE WHEN outcome = 'started'\n"                                      \
@@ -65,16 +66,27 @@ command(struct alone *alone, char *sql, size_t count, const char *const *values,
     "SELECT 1 / count(*)\n"                                                                        \
     "  FROM taken"
 
-/* The attempt's server process. Behind a pooler it is not ours, and outlives us. */
-#define SQL_OWN_SESSION                                                                            \
-    "(SELECT jsonb_build_object('pid', pid, 'backend_start', backend_start)\n"                     \
-    "   FROM pg_stat_activity\n"                                                                   \
-    "  WHERE pid = pg_backend_pid())"
+#define SQL_OWN_PROCESS                                                                            \
+    SQL_AS_LOGIN                                                                                   \
+    "SELECT jsonb_build_object('pid', pid, 'backend_start', backend_start)\n"                      \
+    "  FROM pg_stat_activity\n"                                                                    \
+    " WHERE pid = pg_backend_pid()"
 
-static const char *
-own_session(const struct alone *alone)
+/* The attempt's server process. Behind a pooler it is not ours, and outlives us. */
+static bool
+find_own_process(struct session *session, struct error *err)
 {
-    return alone->run->session.is_pooled ? "NULL::jsonb" : SQL_OWN_SESSION;
+    AUTO_REPLY reply = {0};
+
+    if (session->is_pooled || session->own_process != NULL)
+        return true;
+    if (!pg_run(session->db, SQL_OWN_PROCESS, &reply, err))
+        return false;
+    if (reply.kind != PG_REPLY_FAILED)
+        session->own_process = memory_string(pg_rows_text(reply.rows, 0, 0));
+    else
+        *err = reply.error;
+    return reply.kind != PG_REPLY_FAILED;
 }
 
 /* A refused guard tells that another run was there. */
@@ -131,14 +143,15 @@ enter_attempt(struct alone *alone, struct error *err)
         snprintf(done, sizeof(done), "%zu", alone->done);
         snprintf(read, sizeof(read), "%zu", alone->step->statements_done);
         const char *const values[] = {alone->attempt_id, alone->checksum_done, total,
-            run->identity->run_id, run->identity->runner, PGSTRIDE_VERSION, done, read};
-        char *again = memory_printf(SQL_START_AGAIN, table, own_session(alone));
+            run->identity->run_id, run->identity->runner, PGSTRIDE_VERSION, done, read,
+            run->session.own_process};
+        char *again = memory_printf(SQL_START_AGAIN, table);
         return check_guard(command(alone, again, ARRAY_LENGTH(values), values, err), err);
     }
     const char *const values[] = {run->session.ledger.table, alone->version, migration->name,
         run_direction(alone->step), alone->checksum_done, total, run->identity->run_id,
-        run->identity->runner, PGSTRIDE_VERSION};
-    AUTO_STRING char *sql = memory_printf(SQL_START, table, table, own_session(alone));
+        run->identity->runner, PGSTRIDE_VERSION, run->session.own_process};
+    AUTO_STRING char *sql = memory_printf(SQL_START, table, table);
     if (!pg_query(run->session.db, sql, ARRAY_LENGTH(values), values, &rows, err))
         return false;
     snprintf(alone->attempt_id, sizeof(alone->attempt_id), "%s", pg_rows_text(rows, 0, 0));
@@ -159,9 +172,9 @@ check_may_empty(struct alone *alone, struct error *err)
 bool
 alone_start(struct alone *alone, struct error *err)
 {
-    const struct session *session = &alone->run->session;
+    struct session *session = &alone->run->session;
     bool is_started =
-        session_begin(session, err) &&
+        find_own_process(session, err) && session_begin(session, err) &&
         session_end(session,
             move_version(alone, err) && enter_attempt(alone, err) && check_may_empty(alone, err),
             err);
@@ -172,21 +185,49 @@ alone_start(struct alone *alone, struct error *err)
 }
 
 /* A run that lost the migration lock, but not its connection, may be at it still. */
-#define SQL_LOOK_FOR_EARLIER                                                                       \
-    "SELECT a.pid\n"                                                                               \
-    "  FROM %s AS h\n"                                                                             \
-    "  JOIN pg_stat_activity AS a\n"                                                               \
-    "    ON a.pid = (h.error #>> '{session,pid}')::int\n"                                          \
-    "   AND a.backend_start = (h.error #>> '{session,backend_start}')::timestamptz\n"              \
-    " WHERE h.id = $1 AND h.outcome = 'started' AND a.pid <> pg_backend_pid()"
+#define SQL_EARLIER                                                                                \
+    "SELECT error #>> '{session,pid}', quote_literal(error #>> '{session,backend_start}')\n"       \
+    "  FROM %s\n"                                                                                  \
+    " WHERE id = $1 AND outcome = 'started'\n"                                                     \
+    "   AND (error #>> '{session,pid}')::int <> pg_backend_pid()"
+#define SQL_IS_THERE                                                                               \
+    SQL_AS_LOGIN                                                                                   \
+    "SELECT\n"                                                                                     \
+    "  FROM pg_stat_activity\n"                                                                    \
+    " WHERE pid = %" PRId64 " AND backend_start = %s"
+
+/* By the history; as the login, from which alone another session of its own is not hidden. */
+static bool
+find_earlier(const struct alone *alone, bool *is_there, int64_t *pid, struct error *err)
+{
+    const struct session *session = &alone->run->session;
+    AUTO_STRING char *sql = memory_printf(SQL_EARLIER, session->ledger.history_table);
+    const char *const values[] = {alone->attempt_id};
+    AUTO_ROWS struct pg_rows *rows = NULL;
+    AUTO_REPLY reply = {0};
+
+    *is_there = false;
+    if (!session_query(session, sql, ARRAY_LENGTH(values), values, &rows, err))
+        return false;
+    if (pg_rows_count(rows) == 0 || pg_rows_is_null(rows, 0, 1))
+        return true;
+    *pid = pg_rows_number(rows, 0, 0);
+    AUTO_STRING char *look = memory_printf(SQL_IS_THERE, *pid, pg_rows_text(rows, 0, 1));
+    if (!pg_run(session->db, look, &reply, err))
+        return false;
+    *is_there = reply.kind != PG_REPLY_FAILED && pg_rows_count(reply.rows) > 0;
+    if (reply.kind == PG_REPLY_FAILED)
+        *err = reply.error;
+    return reply.kind != PG_REPLY_FAILED;
+}
 
 static void
-tell_earlier(const struct alone *alone, const char *pid)
+tell_earlier(const struct alone *alone, int64_t pid)
 {
-    AUTO_STRING char *text =
-        memory_printf("another run is at %s, by pid %s, without the migration lock, which its file "
-                      "gave up: waiting for its end",
-            alone->step->migration->name, pid);
+    AUTO_STRING char *text = memory_printf("another run is at %s, by pid %" PRId64
+                                           ", without the migration lock, which its file "
+                                           "gave up: waiting for its end",
+        alone->step->migration->name, pid);
 
     tell(alone->run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
 }
@@ -195,27 +236,24 @@ bool
 alone_wait_for_earlier(struct alone *alone, struct error *err)
 {
     enum { LOOK_AGAIN_MS = 100 };
-    const struct session *session = &alone->run->session;
-    AUTO_STRING char *sql = memory_printf(SQL_LOOK_FOR_EARLIER, session->ledger.history_table);
-    const char *const values[] = {alone->attempt_id};
-    int64_t until_ms = clock_monotonic_ms() + session->config->lock_timeout_ms;
+    int64_t until_ms = clock_monotonic_ms() + alone->run->config->lock_timeout_ms;
     bool is_told = false;
+    bool is_there = false;
+    int64_t pid = 0;
 
     if (!alone->step->is_resumed)
         return true;
     for (;;) {
-        AUTO_ROWS struct pg_rows *rows = NULL;
-        if (!session_query(session, sql, ARRAY_LENGTH(values), values, &rows, err))
+        if (!find_earlier(alone, &is_there, &pid, err))
             return error_prefix(err, "cannot look for an earlier run");
-        if (pg_rows_count(rows) == 0)
+        if (!is_there)
             return true;
         if (!is_told)
-            tell_earlier(alone, pg_rows_text(rows, 0, 0));
+            tell_earlier(alone, pid);
         is_told = true;
         if (clock_monotonic_ms() >= until_ms)
             return error_set(err, ERROR_TIMEOUT,
-                "another run is still at it, by pid %s, and holds no migration lock",
-                pg_rows_text(rows, 0, 0));
+                "another run is still at it, by pid %" PRId64 ", and holds no migration lock", pid);
         if (!signals_sleep(LOOK_AGAIN_MS, err))
             return false;
     }

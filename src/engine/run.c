@@ -85,6 +85,7 @@
 static void
 forget_sql(struct run *run)
 {
+    free(run->history_table);
     free(run->sql_guard);
     free(run->sql_guard_first);
     free(run->sql_guard_last);
@@ -94,6 +95,7 @@ forget_sql(struct run *run)
     free(run->sql_record);
     free(run->sql_record_async);
     free(run->sql_record_atomic);
+    run->history_table = NULL;
     run->sql_guard = NULL;
     run->sql_guard_first = NULL;
     run->sql_guard_last = NULL;
@@ -127,6 +129,7 @@ write_sql(struct run *run)
         run->session.is_commit_async ? ", set_config('synchronous_commit', 'on', true)" : "";
 
     forget_sql(run);
+    run->history_table = memory_string(ledger->history_table);
     run->sql_guard = memory_printf(SQL_GUARD, ledger->version_table);
     run->sql_guard_first = memory_printf(
         SQL_GUARD_FIRST, ledger->version_table, ledger->version_table, ledger->version_table);

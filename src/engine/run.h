@@ -31,6 +31,8 @@ enum { RECORD_VALUES = 9 }; /* of sql_record; those of the settings follow */
  */
 struct heard {
     int64_t attempt_id;
+    int pid; /* of the connection that it was heard on */
+    char server_since[48];
     size_t kept; /* statements that ran, outside an open transaction */
     size_t recorded;
     char checksum_kept[DIGEST_HEX_BYTES];
@@ -59,7 +61,8 @@ struct run {
     struct heard heard;
     bool is_to_be_replanned; /* a step outside a transaction lost a race, and waited */
     bool is_unprepared;      /* a file of the plan touches prepared statements: use none */
-    /* The SQL that names our tables. */
+    /* The SQL that names our tables; and the name, for who has to look there. */
+    char *history_table;
     char *sql_guard;
     char *sql_guard_first;
     char *sql_guard_last;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/runner.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +11,9 @@
 #include "engine/alone_pooled.h"
 #include "engine/atlas_sum.h"
 #include "engine/atomic.h"
+#include "engine/kept.h"
 #include "engine/patience.h"
 #include "engine/reconnect.h"
-#include "engine/report.h"
 #include "engine/retry.h"
 #include "engine/stream.h"
 
@@ -320,77 +319,6 @@ apply_all(struct run *run, struct patience *patience, struct error *err)
     return true;
 }
 
-/* What ran outside a transaction and could not be recorded: the next run does not know of it. */
-static char *
-describe_unrecorded(const struct run *run)
-{
-    const struct heard *heard = &run->heard;
-    const char *table = run->session.ledger.history_table;
-
-    return memory_printf(
-        "It ran outside a transaction: %zu of its statements ran, and the history "
-        "knows of %zu; the next run would run the rest again. If that must not be, "
-        "say first: UPDATE %s SET statements_done = %zu, checksum = '%s' WHERE id "
-        "= %" PRId64 ";",
-        heard->kept, heard->recorded, table != NULL ? table : "pgstride_history", heard->kept,
-        heard->checksum_kept, heard->attempt_id);
-}
-
-static char *
-describe_dirty(const struct step *step)
-{
-    if (step->is_late)
-        return memory_string("");
-    if (step->has_to)
-        return memory_printf(
-            ", and the version is %" PRId64 ", dirty, until the rest is done", step->to);
-    return memory_string(", and the database is dirty, without a version, until the rest is done");
-}
-
-/* What is left of a migration outside a transaction, and how to go on. */
-static char *
-describe_alone(const struct step *step, size_t kept, const struct error *err)
-{
-    AUTO_STRING char *dirty = describe_dirty(step);
-    const char *what = err->statement > kept + 1 ? "Its own transaction was rolled back"
-                                                 : "It ran outside a transaction";
-    const char *next = report_is_retryable(err) ? "Run again" : "Mend the file and run again";
-
-    if (err->statement == kept + 1)
-        return memory_printf("%s: what stands before this statement was kept%s. %s: it goes on "
-                             "here.",
-            what, dirty, next);
-    if (kept == 0)
-        return memory_printf("%s: nothing of it was kept%s. %s.", what, dirty, next);
-    return memory_printf("%s: of its statements the first %zu were kept%s. %s: it goes on behind "
-                         "them.",
-        what, kept, dirty, next);
-}
-
-/* Did nobody hear of its end? */
-static bool
-is_unknown(const struct run *run)
-{
-    return run->is_unheard || pg_is_lost(run->session.db);
-}
-
-/* The same of the step that failed; NULL: it ran in a transaction. */
-static char *
-describe_kept(const struct run *run, const struct step *step, const struct error *err)
-{
-    const struct step_script *script = run->scripts != NULL ? &run->scripts[run->applied] : NULL;
-
-    if (script == NULL || script->mode != SCRIPT_ALONE)
-        return NULL;
-    if (run->heard.kept > run->heard.recorded)
-        return describe_unrecorded(run);
-    if (is_unknown(run) && script->statements_kept == script->statements)
-        return memory_printf("It ran outside a transaction, all of it, and was either marked as "
-                             "%s or not; the next run finds out which.",
-            step->is_down ? "reverted" : "applied");
-    return describe_alone(step, script->statements_kept, err);
-}
-
 static void
 tell_failed(struct run *run, const struct error *err)
 {
@@ -402,7 +330,7 @@ tell_failed(struct run *run, const struct error *err)
     if (step == NULL || !run->is_started)
         return;
     notices_end(&run->session.notices, run->listener);
-    AUTO_STRING char *text = describe_kept(run, step, err);
+    AUTO_STRING char *text = kept_describe(run, step, err);
     tell(run->listener, &(struct event){
                             .kind = EVENT_MIGRATION_FAILED,
                             .migration = step->migration->name,
@@ -412,7 +340,7 @@ tell_failed(struct run *run, const struct error *err)
                             .has_from = first->has_from,
                             .from = first->from,
                             .is_atomic = run->is_atomic,
-                            .is_unknown = is_unknown(run),
+                            .is_unknown = kept_is_unknown(run),
                             .text = text,
                         });
 }

@@ -49,6 +49,8 @@ session_close(struct session *session)
     ledger_done(&session->ledger);
     history_free(session->greeted);
     free(session->set_role);
+    free(session->server_since);
+    free(session->own_process);
     free(session->role);
     *session = (struct session){0};
 }

@@ -46,8 +46,10 @@ struct session {
     const char *settings_names[SESSION_VALUES_MAX];
     const char *settings_values[SESSION_VALUES_MAX];
     size_t settings_count;
-    char *set_role; /* SET ROLE of --role, or NULL */
-    char *role;     /* that is ours: of --role, or what the login has by default; or "none" */
+    char *set_role;     /* SET ROLE of --role, or NULL */
+    char *server_since; /* when it was started */
+    char *own_process;  /* for the history, as JSON; NULL: not asked for */
+    char *role;         /* that is ours: of --role, or what the login has by default; or "none" */
     char lock_timeout_text[24];
     char statement_timeout_text[24];
 };

@@ -97,7 +97,8 @@ name_ledger(struct session *session, const char *schema)
     "            THEN row_security_active(to_regclass(format('%I.%I', name, $2::text))) END,\n"    \
     "       CASE WHEN name IS NOT NULL\n"                                                          \
     "            THEN row_security_active(\n"                                                      \
-    "                     to_regclass(format('%I.pgstride_history', name))) END\n"                 \
+    "                     to_regclass(format('%I.pgstride_history', name))) END,\n"                \
+    "       pg_postmaster_start_time()\n"                                                          \
     "  FROM coalesce($1, current_schema()) AS name"
 
 /* A version that is not seen would be taken for none, and all be run again. */
@@ -144,6 +145,8 @@ read_surroundings(struct session *session, const struct pg_rows *rows, struct er
     if (!pg_rows_is_null(rows, 0, 5))
         add_setting(session, "client_connection_check_interval", "1s");
     session->is_pooled = pg_rows_boolean(rows, 0, 6);
+    free(session->server_since);
+    session->server_since = memory_string(pg_rows_text(rows, 0, 10));
     free(session->role);
     session->role = memory_string(
         session->config->role != NULL ? session->config->role : pg_rows_text(rows, 0, 7));

@@ -254,7 +254,7 @@ class TakenBack(DatabaseCase):
 <time> ERROR 2_b.up.sql:3:13: here for the second time: the connection to the database was lost: <why>
                    3 |             DO $$ BEGIN
                    hint: Does this end the server's process each time, by a crash, a limit or for want of memory? The server's log says so; where it says nothing, the way to the server broke.
-                   It ran outside a transaction: what stands before this statement was kept, and the version is 2, dirty, until the rest is done. Run again: it goes on here.
+                   It ran outside a transaction: what stands before this statement was kept, and perhaps what it did, and the version is 2, dirty, until the rest is done. Run again: it goes on here.
 <time> ERROR failed: 1 of 2 applied in <duration>; none -> 1 (wanted 2); a retry may help
 """, status=1)
 

@@ -159,3 +159,19 @@ class Failover(DatabaseCase):
         """, status=1)
         self.ask(self.standby, "SELECT pg_promote()")
         self.assert_whole(self.up(self.files, database=self.url))
+
+    def test_statements_outside_a_transaction_that_were_not_replicated_run_again(self):
+        path = self.folder({"1_a.up.sql": "-- pgstride: no-transaction\nSELECT pg_sleep(2);\n"
+                            "CREATE TABLE one ();\nCREATE TABLE two ();\nSELECT pg_sleep(4);\n"
+                            "CREATE TABLE three ();\n"})
+        process = self.start_up(path, database=self.url)
+        self.wait_for_statement("pg_sleep(2)")
+        self.wait_for(self.standby, "SELECT to_regclass('pgstride_history') IS NOT NULL")
+        self.wait_for(self.standby, "SELECT count(*) FROM pgstride_history", "1")
+        self.cut_replication()
+        self.wait_for_statement("pg_sleep(4)")
+        self.fail_over()
+        self.assert_good(self.finish(process))
+        self.assertEqual("one three two", self.ask(self.standby, """
+            SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class
+             WHERE relname IN ('one', 'two', 'three')"""))

@@ -2,6 +2,7 @@
 """Outside a transaction a statement may have run and the history not know of it: it does not run
 again in the same run, and who has to know is told."""
 
+import os
 import re
 import signal
 import time
@@ -75,12 +76,29 @@ class Unrecorded(DatabaseCase):
             <time> WARN  the failure could not be entered into the history: cannot write the history: canceling statement due to lock timeout
             <time> WARN  1_b: no lock on pgstride's own tables in time (55P03), rolled back so that the application goes on; try 2 in <duration> (<duration> left)
             <time> ERROR 1_b: stopped by SIGTERM
-                               It ran outside a transaction: 2 of its statements ran, and the history knows of 1; the next run would run the rest again. If that must not be, say first: UPDATE "public".pgstride_history SET statements_done = 2, checksum = '{checksum}' WHERE id = 1;
+                               It ran outside a transaction: 2 of its statements ran, and the history knows of 1; the next run would run the rest again. If that must not be, say first: UPDATE "public".pgstride_history SET statements_done = 2, checksum = '{checksum}' WHERE id = 1 AND outcome IN ('started', 'failed') AND statements_done < 2;
             <time> ERROR failed: 0 of 1 applied in <duration>; none -> none (wanted 1); a retry may help
         """, status=1)
         self.psql(re.search("say first: (UPDATE .*;)", result.stdout).group(1))
         self.assert_good(self.up(files))
         self.assertEqual("1 2", self.rows())
+
+    def test_of_a_chain_of_transactions_the_history_knows_what_was_kept(self):
+        """Where the run ends behind COMMIT AND CHAIN and can say nothing more to the server."""
+        text = ("BEGIN;\nCREATE TABLE t (n int);\nCOMMIT AND CHAIN;\n"
+                "INSERT INTO t SELECT 1 FROM pg_sleep(60);\nCOMMIT;\n")
+        process = self.start_up({"1_b.up.sql": text})
+        self.wait_for_statement("pg_sleep(60)")
+        pid = int(self.psql("SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'"
+                            " AND pid <> pg_backend_pid()"))
+        os.kill(pid, signal.SIGSTOP)
+        process.send_signal(signal.SIGTERM)
+        result = self.finish(process, timeout=8)
+        os.kill(pid, signal.SIGCONT)
+        self.assertEqual(1, result.status)
+        self.assertNotIn("the history knows", result.stdout)
+        self.assertIn("of its statements the first 2 were kept", result.stdout)
+        self.assertEqual(["2"], self.history("statements_done"))
 
     def test_a_connection_lost_before_it_was_recorded_does_not_repeat_it(self):
         text = HEAD + "CREATE TABLE t (n int);\nINSERT INTO t VALUES (1);\nINSERT INTO t VALUES (2);\n"
@@ -135,6 +153,25 @@ class WithoutTheLock(DatabaseCase):
         self.assertIn("another run is at 1_b, by pid ", second.stdout)
         self.assertIn("nothing to do", second.stdout)
         self.assert_good(second)
+
+    def test_whatever_role_it_has_taken(self):
+        role = f"{self.dbname}_owner"
+        login = f"{self.dbname}_login"
+        self.psql(f"CREATE ROLE {role}; CREATE ROLE {login} LOGIN IN ROLE {role} PASSWORD 'lock-word';"
+                  f"GRANT ALL ON SCHEMA public TO {role}")
+        self.addCleanup(self.cluster.psql, "postgres", f"DROP ROLE {login}; DROP ROLE {role}")
+        self.addCleanup(self.psql, f"DROP OWNED BY {role}")
+        url = (f"postgres://{login}:lock-word@127.0.0.1:{self.cluster.port}/{self.dbname}"
+               "?sslmode=require")
+        files = {"1_b.up.sql": HEAD + "SELECT pg_advisory_unlock_all();\nCREATE TABLE t (n int);\n"
+                                      "INSERT INTO t SELECT 2 FROM pg_sleep(2);\n"}
+        first = self.start_up(files, "--role", role, database=url)
+        self.wait_for_statement("pg_sleep(2)")
+        second = self.up(files, "--role", role, database=url)
+        self.assert_good(self.finish(first))
+        self.assert_good(second)
+        self.assertIn("another run is at 1_b, by pid ", second.stdout)
+        self.assertEqual("2", self.psql("SELECT string_agg(n::text, ' ') FROM t"))
 
     def test_it_goes_on_when_that_session_is_gone(self):
         files = {"1_b.up.sql": HEAD + "DISCARD ALL;\nCREATE TABLE t (n int);\n"
