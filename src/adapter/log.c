@@ -285,7 +285,7 @@ log_prepare_overrun(const struct log *log)
 {
     static const char MESSAGE[] =
         "ended 7 s after the signal to stop, since something hangs, perhaps the look-up of a "
-        "host name; what was under way is rolled back by the server; a retry may help";
+        "host name; the next run finds out what was kept; a retry may help";
     AUTO_STRING char *json =
         log->is_json ? dump_json(log, LOG_ERROR, "error", MESSAGE, NULL) : NULL;
     AUTO_STRING char *line = log->is_json ? memory_printf("\n%s\n", json)

@@ -13,7 +13,7 @@ from database.case import DatabaseCase
 FILES = {"1_a.up.sql": "CREATE TABLE IF NOT EXISTS a ();"}
 ADDRESS = "127.53.53.53"  # of loopback too, and nobody else's
 LATE = ("ended 7 s after the signal to stop, since something hangs, perhaps the look-up of a host "
-        "name; what was under way is rolled back by the server; a retry may help")
+        "name; the next run finds out what was kept; a retry may help")
 
 
 class Silent(DatabaseCase):
