@@ -282,14 +282,19 @@ alone_pooled_statement(struct alone *alone, size_t index, struct error *err)
 
 /*
  * A killed job's lock goes at once with the connection that held it; what it ran
- * bare goes on in its backend, which nobody listens to. By its name, and its text.
+ * bare goes on in its backend, which nobody listens to. By its name, and its text, which the
+ * server cuts at a size, between two characters.
  */
 #define SQL_CANCEL_LEFT                                                                            \
     "SELECT count(pg_cancel_backend(pid))\n"                                                       \
     "  FROM pg_stat_activity\n"                                                                    \
     " WHERE datname = current_database() AND usename = session_user AND state = 'active'\n"        \
     "   AND application_name = current_setting('application_name')\n"                              \
-    "   AND pid <> pg_backend_pid() AND query <> '' AND starts_with($1, query)"
+    "   AND pid <> pg_backend_pid()\n"                                                             \
+    "   AND (query = $1 OR (starts_with($1, query) AND octet_length(query) > (\n"                  \
+    "           SELECT setting::int - 5\n"                                                         \
+    "             FROM pg_settings\n"                                                              \
+    "            WHERE name = 'track_activity_query_size')))"
 
 /* As the login: its default role may neither see nor cancel what the login runs. */
 static bool

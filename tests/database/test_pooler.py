@@ -238,8 +238,32 @@ class Pooled(DatabaseCase):
         self.check_a_killed_run(
             self.dbname, self.poolers["transaction"].url(self.dbname, "migrator"))
 
-    def check_a_killed_run(self, dbname, url):
-        files = {"1_i.up.sql": "CREATE INDEX CONCURRENTLY i ON t (slow(n));"}
+    def test_and_a_statement_of_which_the_server_shows_a_part(self):
+        """It cuts within a character, and leaves that out."""
+        text = "CREATE INDEX CONCURRENTLY i ON t (slow(n)) -- " + "€" * 1000
+        size = int(self.psql("SELECT setting FROM pg_settings"
+                             " WHERE name = 'track_activity_query_size'"))
+        shown = text.encode()[:size - 1]
+        self.assertLess(len(shown.decode(errors="ignore").encode()), len(shown))
+        self.check_a_killed_run(self.dbname, self.pooled, f"{text}\n;")
+
+    def test_a_shorter_statement_of_another_service_goes_on(self):
+        """It has our login, and our name."""
+        files = {"1_a.up.sql": "-- pgstride: no-transaction\nSELECT pg_sleep(2) FROM late;"}
+        self.assertEqual(1, self.up(files, database=self.pooled).status)
+        self.psql("CREATE TABLE late ()")
+        other = self.cluster.start_psql(self.dbname)
+        self.addCleanup(self.end_session, other)
+        other.stdin.write("SET application_name = 'pgstride';\n"
+                          "SELECT 'SELECT pg_sleep(2)' \\gexec\n\\echo failed: :ERROR\n")
+        other.stdin.flush()
+        self.wait_for_statement("SELECT pg_sleep(2)")
+        self.assert_good(self.up(files, database=self.pooled))
+        self.assertEqual("failed: false\n", next(
+            line for line in other.stdout if line.startswith("failed: ")))
+
+    def check_a_killed_run(self, dbname, url, text="CREATE INDEX CONCURRENTLY i ON t (slow(n));"):
+        files = {"1_i.up.sql": text}
 
         self.ask(dbname, "GRANT CREATE ON SCHEMA public TO owner; SET ROLE owner;"
                          " CREATE TABLE t (n int); CREATE FUNCTION slow(n int) RETURNS int"
