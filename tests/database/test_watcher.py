@@ -283,7 +283,8 @@ class Watcher(DatabaseCase):
         self.assertNotIn("rolled back", result.stdout)
         self.assertEqual("f", self.psql("SELECT relispartition FROM pg_class WHERE relname = 'p'"))
 
-    def test_a_partition_that_is_half_detached_is_finished_by_another_statement(self):
+    def detach_by_half(self):
+        """The files, which are refused now."""
         self.psql("CREATE TABLE t (n int) PARTITION BY LIST (n);"
                   "CREATE TABLE p PARTITION OF t FOR VALUES IN (1)")
         holder = self.session("BEGIN; SELECT count(*) FROM t;")
@@ -293,7 +294,30 @@ class Watcher(DatabaseCase):
         process.send_signal(signal.SIGTERM)
         self.assertEqual(1, self.finish(process).status)
         self.release(holder)
-        self.assertIn("already pending detach", self.up(detach).stdout)
+        self.assert_log(self.up(detach), """
+            <time> INFO  1 of 1 migration pending on <database> at 127.0.0.1: 1 -> 1
+            <time> WARN  1_p goes on at statement 1 of 1, where an earlier run stopped
+            <time> ERROR 1_p.up.sql:1:1: partition "p" already pending detach in partitioned table "public.t" (55000)
+                               1 | ALTER TABLE t DETACH PARTITION p CONCURRENTLY;
+                               hint: Use ALTER TABLE ... DETACH PARTITION ... FINALIZE to complete the pending detach operation.
+                               It ran outside a transaction: what stands before this statement was kept, and the version is 1, dirty, until the rest is done. Mend the file and run again: it goes on here.
+            <time> ERROR failed: 0 of 1 applied in <duration>; 1 -> 1 (wanted 1); a retry will not help
+        """, status=1)
+        return detach
+
+    def test_a_partition_that_is_half_detached_is_finished_by_hand(self):
+        detach = self.detach_by_half()
+        self.psql("ALTER TABLE t DETACH PARTITION p FINALIZE")
+        self.assert_log(self.up(detach), """
+            <time> INFO  1 of 1 migration pending on <database> at 127.0.0.1: 1 -> 1
+            <time> WARN  1_p goes on at statement 1 of 1, where an earlier run stopped
+            <time> WARN  p is gone from where it was: an earlier run removed it, and was stopped before it could say so
+            <time> INFO  1_p applied in <duration> (1 statement); current version is 1
+            <time> INFO  succeeded! 1 migration applied in <duration>; 1 -> 1
+        """, status=0)
+
+    def test_a_partition_that_is_half_detached_is_finished_by_another_statement(self):
+        self.detach_by_half()
         self.assert_good(self.up({"1_p.up.sql": "ALTER TABLE t DETACH PARTITION p FINALIZE;"}))
         self.assertEqual("f", self.psql("SELECT relispartition FROM pg_class WHERE relname = 'p'"))
 
