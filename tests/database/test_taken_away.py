@@ -98,8 +98,9 @@ class EndsItself(DatabaseCase):
         self.assert_sent_twice(
             "-- pgstride: no-transaction\n", 3,
             "\n        <time> WARN  2_b goes on at statement 2 of 2, where an earlier run stopped",
-            "It ran outside a transaction: what stands before this statement was kept, and the "
-            "version is 2, dirty, until the rest is done. Run again: it goes on here.")
+            "It ran outside a transaction: what stands before this statement was kept, and "
+            "perhaps what it did, and the version is 2, dirty, until the rest is done. Run again: "
+            "it goes on here.")
         self.assertEqual("1", self.psql("SELECT last_value FROM runs"))
 
     def test_another_place_is_tried_again(self):
