@@ -241,7 +241,7 @@ tell_resumed(const struct alone *alone)
         alone->done < alone->script.count
             ? memory_printf("%s goes on at statement %zu of %zu, where an earlier run stopped",
                   alone->step->migration->name, alone->done + 1, alone->script.count)
-            : memory_printf("of %s all statements ran in an earlier run: it is marked as applied",
+            : memory_printf("of %s all statements ran before: it is marked as applied",
                   alone->step->migration->name);
     tell(alone->run->listener, &(struct event){.kind = EVENT_WARNING, .text = text});
 }

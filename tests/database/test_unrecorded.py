@@ -51,7 +51,7 @@ class Unrecorded(DatabaseCase):
         self.assert_good(result)
         self.assertEqual("1", self.rows())
         self.assertIn(
-            " WARN  of 1_b all statements ran in an earlier run: it is marked as applied\n",
+            " WARN  of 1_b all statements ran before: it is marked as applied\n",
             result.stdout)
         self.assertEqual("1|f", self.version())
 
