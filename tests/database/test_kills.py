@@ -5,6 +5,7 @@ it lives, it goes on; the next one finishes the job.
 In the suite as many kills as SUITE_S allows; PGSTRIDE_KILLS=500 makes so many.
 """
 
+import contextlib
 import os
 import random
 import signal
@@ -42,7 +43,8 @@ class Kills(DatabaseCase):
         elif kind == "crash":
             pids = self.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'pgstride'")
             for pid in pids.split():
-                os.kill(int(pid), signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it has just ended
+                    os.kill(int(pid), signal.SIGKILL)
         elif kind == "backend":
             self.psql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
                       " WHERE application_name = 'pgstride'")
