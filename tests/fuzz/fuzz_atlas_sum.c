@@ -12,14 +12,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/atlas_sum.h"
-
-#define MUST_HOLD(condition)                                                                       \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
+#include "fuzz.h"
 
 static size_t
 count_lines(const char *text, size_t size_bytes)

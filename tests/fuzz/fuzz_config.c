@@ -16,18 +16,9 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "cli/options.h"
-
-#define MUST_HOLD(condition)                                                                       \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
-
-#define SECRET "qXzSecret9"
+#include "fuzz.h"
 
 enum { INPUT_BYTES = 4096, WORDS_MAX = 64 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
 struct input {
     char *arguments[WORDS_MAX + 2]; /* a NULL ends them, as for main() */
@@ -46,20 +37,6 @@ input_done(struct input *input)
         free(input->environment[i]);
 }
 #define AUTO_INPUT __attribute__((cleanup(input_done))) struct input
-
-static char *
-put_secrets(const char *bytes, size_t size_bytes)
-{
-    AUTO_TEXT word = TEXT_INIT;
-
-    for (size_t i = 0; i < size_bytes; i++) {
-        if (bytes[i] == '~')
-            text_puts(&word, SECRET);
-        else
-            text_add(&word, bytes + i, 1);
-    }
-    return text_take(&word);
-}
 
 /*
  * Does the secret stand in the password alone? As a person reads a URL, whose
@@ -152,7 +129,7 @@ static void
 add_word(struct input *input, const char *bytes, size_t size_bytes)
 {
     bool is_variable = size_bytes > 0 && bytes[0] == '$';
-    char *word = put_secrets(bytes + is_variable, size_bytes - is_variable);
+    char *word = fuzz_put_secrets(bytes + is_variable, size_bytes - is_variable, NULL);
 
     /* A variable's name is no place for a URL. */
     const char *value = is_variable ? word + strcspn(word, "=") : word;

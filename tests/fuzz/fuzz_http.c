@@ -7,15 +7,10 @@
  * is quoted is one short line; what is taken for a token can stand in a header
  * and a password; what is told of the platform can stand in a line and a link.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "adapter/aws_credentials.h"
 #include "adapter/gcp_token.h"
@@ -23,63 +18,23 @@
 #include "adapter/platform.h"
 #include "base/memory.h"
 #include "base/secret.h"
+#include "fuzz.h"
 
-#define MUST_HOLD(condition)                                                                       \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
+enum { URL_BYTES = 64, TOLD_BYTES = 16 * 1024 };
 
-enum { URL_BYTES = 64, ANSWER_BYTES = 128 * 1024, TOLD_BYTES = 16 * 1024 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
-
-static struct {
-    int listener;
-    char url[URL_BYTES];
-    uint8_t answer[ANSWER_BYTES]; /* its own: a client that gave up may be answered late */
-    size_t size_bytes;
-} server;
-
-/* One connection after the other: read a request's beginning, answer, close. */
-static void *
-serve(void *unused)
-{
-    char request[4096];
-
-    (void)unused;
-    for (;;) {
-        int connection = accept(server.listener, NULL, NULL);
-        if (connection < 0)
-            continue;
-        if (recv(connection, request, sizeof(request), 0) > 0)
-            send(connection, server.answer, server.size_bytes, MSG_NOSIGNAL);
-        shutdown(connection, SHUT_WR);
-        while (recv(connection, request, sizeof(request), 0) > 0)
-            continue;
-        close(connection);
-    }
-    return NULL;
-}
+static char url[URL_BYTES];
 
 static void
 start_server(void)
 {
-    struct sockaddr_in place = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(place);
-    pthread_t thread;
     char host[URL_BYTES];
 
-    server.listener = socket(AF_INET, SOCK_STREAM, 0);
-    MUST_HOLD(bind(server.listener, (struct sockaddr *)&place, size) == 0);
-    MUST_HOLD(listen(server.listener, 16) == 0);
-    MUST_HOLD(getsockname(server.listener, (struct sockaddr *)&place, &size) == 0);
-    snprintf(host, sizeof(host), "127.0.0.1:%d", ntohs(place.sin_port));
-    snprintf(server.url, sizeof(server.url), "http://%s/secretPath", host);
+    fuzz_serve();
+    snprintf(host, sizeof(host), "127.0.0.1:%d", fuzz_server.port);
+    snprintf(url, sizeof(url), "http://%s/secretPath", host);
     setenv("GCE_METADATA_HOST", host, 1);
-    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url, 1);
-    setenv("ECS_CONTAINER_METADATA_URI_V4", server.url, 1);
-    MUST_HOLD(pthread_create(&thread, NULL, serve, NULL) == 0);
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", url, 1);
+    setenv("ECS_CONTAINER_METADATA_URI_V4", url, 1);
 }
 
 static void
@@ -105,12 +60,12 @@ try_post(void)
     struct http_answer answer = {.status = 0};
     struct error err = ERROR_INIT;
 
-    if (!http_post_json(server.url, "{}", &limits, &answer, &err)) {
+    if (!http_post_json(url, "{}", &limits, &answer, &err)) {
         check_error(&err);
         return;
     }
     MUST_HOLD(answer.body_size_bytes <= HTTP_BODY_BYTES && answer.retry_after_s >= 0);
-    AUTO_STRING char *quoted = http_quote(&answer, server.url);
+    AUTO_STRING char *quoted = http_quote(&answer, url);
     MUST_HOLD(strlen(quoted) <= 128 && strcasestr(quoted, "secretPath") == NULL);
     for (const char *c = quoted; *c != '\0'; c++)
         MUST_HOLD((unsigned char)*c >= ' ' && *c != 0x7F);
@@ -190,12 +145,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
 {
     static void (*const TRIES[])(void) = {try_post, try_gcp, try_aws, try_ecs, try_cloud_run};
 
-    if (server.listener == 0)
+    if (fuzz_server.port == 0)
         start_server();
-    if (size_bytes == 0 || size_bytes > ANSWER_BYTES)
+    if (size_bytes == 0 || size_bytes > FUZZ_ANSWER_BYTES)
         return 0;
-    memcpy(server.answer, data + 1, size_bytes - 1);
-    server.size_bytes = size_bytes - 1;
+    memcpy(fuzz_server.answer, data + 1, size_bytes - 1);
+    fuzz_server.size_bytes = size_bytes - 1;
     TRIES[(uint8_t)(data[0] - '0') % ARRAY_LENGTH(TRIES)]();
     secret_forget_all();
     return 0;

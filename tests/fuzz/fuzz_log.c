@@ -17,18 +17,9 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "engine/passwords.h"
-
-#define MUST_HOLD(condition)                                                                       \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
-
-#define SECRET "qXzSecret9"
+#include "fuzz.h"
 
 enum { LINE_BYTES = 64 * 1024, INDENT = 19 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
 static void
 check_shown(const char *line, size_t size_bytes)

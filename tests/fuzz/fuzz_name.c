@@ -13,18 +13,11 @@
 
 #include "base/memory.h"
 #include "engine/catalog.h"
-
-#define MUST_HOLD(condition)                                                                       \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
+#include "fuzz.h"
 
 enum { NAME_BYTES = 255 }; /* Linux's limit of a file's name */
 
 enum part { PART_ALL, PART_VERSION, PART_TITLE, PART_DIRECTION, PARTS };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
 static size_t
 size_of(const regmatch_t *part)

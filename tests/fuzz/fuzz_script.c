@@ -17,14 +17,7 @@
 #include "base/secret.h"
 #include "base/text.h"
 #include "engine/rename_hints.h"
-
-#define MUST_HOLD(condition)                                                                       \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
+#include "fuzz.h"
 
 static size_t
 count_lines(const char *text, size_t end)

@@ -14,18 +14,11 @@
 #include "adapter/slack.h"
 #include "base/memory.h"
 #include "base/text.h"
-
-#define MUST_HOLD(condition)                                                                       \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            abort();                                                                               \
-    } while (0)
+#include "fuzz.h"
 
 #define DATE "<!date^1680341400^{date_short_pretty} {time}|2023-04-01T09:30:00.083Z>"
 
 enum { INPUT_BYTES = 4096, TEXTS_MAX = 64 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes);
 
 struct input {
     char *texts[TEXTS_MAX];
