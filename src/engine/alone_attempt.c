@@ -89,12 +89,14 @@ find_own_process(struct session *session, struct error *err)
     return reply.kind != PG_REPLY_FAILED;
 }
 
+#define TOOK_OVER "took the migration over"
+
 /* A refused guard tells that another run was there. */
 static bool
-check_guard(bool is_good, struct error *err)
+check_guard(bool is_good, const char *what, struct error *err)
 {
     if (!is_good && error_is_sqlstate(err, "22012"))
-        return error_set(err, ERROR_MOVED, "another run took the migration over");
+        return error_set(err, ERROR_MOVED, "another run %s", what);
     return is_good;
 }
 
@@ -122,9 +124,7 @@ move_version(struct alone *alone, struct error *err)
         is_moved = command(
             alone, memory_printf(SQL_SET_DIRTY, run->session.ledger.version_table), 2, values, err);
     }
-    if (!is_moved && error_is_sqlstate(err, "22012"))
-        return error_set(err, ERROR_MOVED, "another run moved the version");
-    return is_moved;
+    return check_guard(is_moved, "moved the version", err);
 }
 
 static bool
@@ -146,7 +146,8 @@ enter_attempt(struct alone *alone, struct error *err)
             run->identity->run_id, run->identity->runner, PGSTRIDE_VERSION, done, read,
             run->session.own_process};
         char *again = memory_printf(SQL_START_AGAIN, table);
-        return check_guard(command(alone, again, ARRAY_LENGTH(values), values, err), err);
+        return check_guard(
+            command(alone, again, ARRAY_LENGTH(values), values, err), TOOK_OVER, err);
     }
     const char *const values[] = {run->session.ledger.table, alone->version, migration->name,
         run_direction(alone->step), alone->checksum_done, total, run->identity->run_id,
@@ -291,7 +292,7 @@ alone_write_progress(struct alone *alone, size_t count, const char *checksum, st
 
     snprintf(done, sizeof(done), "%zu", count);
     char *sql = memory_printf(SQL_PROGRESS, run->session.ledger.history_table);
-    return check_guard(command(alone, sql, ARRAY_LENGTH(values), values, err), err) ||
+    return check_guard(command(alone, sql, ARRAY_LENGTH(values), values, err), TOOK_OVER, err) ||
            error_prefix(err, "cannot write the history");
 }
 
@@ -400,7 +401,7 @@ alone_finish(struct alone *alone, int64_t *duration_ms, struct error *err)
                                      1, version, err)) &&
         pg_query(run->session.db, sql, ARRAY_LENGTH(values), values, &rows, err);
     if (is_good && pg_rows_count(rows) == 0)
-        is_good = error_set(err, ERROR_MOVED, "another run took the migration over");
+        is_good = error_set(err, ERROR_MOVED, "another run " TOOK_OVER);
     if (!session_end(&run->session, is_good, err))
         return false;
     *duration_ms = pg_rows_number(rows, 0, 0);
