@@ -51,13 +51,17 @@ class Enough(RightsCase):
         self.assert_good(self.as_role("up"))
         self.assert_good(self.as_role("down", "--all"))
 
-    def test_rows_that_are_hidden_are_not_taken_for_none(self):
+    def share_tables_of_another(self):
+        """All is applied by their owner, and the role has every right to them."""
         self.grant("GRANT CONNECT ON DATABASE {database} TO {role}",
                    "GRANT USAGE, CREATE ON SCHEMA app TO {role}")
         self.assert_good(self.run_pgstride(
             "--database", self.cluster.url(self.dbname, search_path="app"),
             "--path", self.folder(FILES), "up"))
         self.grant("GRANT ALL ON ALL TABLES IN SCHEMA app TO {role}")
+
+    def test_rows_that_are_hidden_are_not_taken_for_none(self):
+        self.share_tables_of_another()
         both = ("up",), ("status",), ("wait", "--timeout", "1s")
         for table, commands in (
                 ("schema_migrations", (*both, ("version",))), ("pgstride_history", both)):
@@ -72,12 +76,7 @@ class Enough(RightsCase):
         self.assert_good(self.as_role("up"))
 
     def test_rows_that_a_policy_shows_are_believed(self):
-        self.grant("GRANT CONNECT ON DATABASE {database} TO {role}",
-                   "GRANT USAGE, CREATE ON SCHEMA app TO {role}")
-        self.assert_good(self.run_pgstride(
-            "--database", self.cluster.url(self.dbname, search_path="app"),
-            "--path", self.folder(FILES), "up"))
-        self.grant("GRANT ALL ON ALL TABLES IN SCHEMA app TO {role}")
+        self.share_tables_of_another()
         expected = [self.as_role(*words).stdout for words in (("version",), ("status",))]
         for table in ("schema_migrations", "pgstride_history"):
             self.psql(f"ALTER TABLE app.{table} ENABLE ROW LEVEL SECURITY;"
