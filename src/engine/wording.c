@@ -183,7 +183,7 @@ say_retried(const struct event *event, struct text *message)
     const char *why = err->message;
 
     if (error_is_sqlstate(err, "55P03"))
-        why = err->statement > 0 ? "no lock in time" : "no lock on pgstride's own tables in time";
+        why = err->file[0] != '\0' ? "no lock in time" : "no lock on pgstride's own tables in time";
     else if (error_is_sqlstate(err, "40P01"))
         why = "a deadlock";
     text_printf(message, "%s: %s", event->migration, why);

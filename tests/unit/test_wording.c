@@ -303,10 +303,41 @@ what_takes_long_says_how_far_it_is_and_who_is_in_the_way(UNUSED void **state)
     check_rows(table, ARRAY_LENGTH(table));
 }
 
+static const struct error OWN_LOCK_ERROR = {
+    .kind = ERROR_DATABASE, .message = "cannot move the version", .sqlstate = "55P03"};
+static const struct error CONSTRAINT_LOCK_ERROR = {.kind = ERROR_DATABASE,
+    .message = "a deferred constraint, checked at the end",
+    .sqlstate = "55P03",
+    .file = "2_b.up.sql"};
+
 static void
 a_retry_says_why_and_when(UNUSED void **state)
 {
     static const struct row TABLE[] = {
+        {{.kind = EVENT_MIGRATION_RETRIED,
+             .migration = "2_b",
+             .version = 2,
+             .error = &OWN_LOCK_ERROR,
+             .duration_ms = 1300,
+             .left_ms = 291000,
+             .attempt = 2},
+            "2_b: no lock on pgstride's own tables in time (55P03), rolled back so that the "
+            "application goes on; "
+            "try 2 in 1.3 s (4 min 51 s left)",
+            "{\"migration\":\"2_b\",\"version\":2,\"wait_ms\":1300,\"try\":2,\"left_ms\":291000,"
+            "\"error\":{\"message\":\"cannot move the version\",\"sqlstate\":\"55P03\"}}"},
+        {{.kind = EVENT_MIGRATION_RETRIED,
+             .migration = "2_b",
+             .version = 2,
+             .error = &CONSTRAINT_LOCK_ERROR,
+             .duration_ms = 1300,
+             .left_ms = 291000,
+             .attempt = 2},
+            "2_b: no lock in time (55P03), rolled back so that the application goes on; "
+            "try 2 in 1.3 s (4 min 51 s left)",
+            "{\"migration\":\"2_b\",\"version\":2,\"wait_ms\":1300,\"try\":2,\"left_ms\":291000,"
+            "\"error\":{\"message\":\"a deferred constraint, checked at the "
+            "end\",\"sqlstate\":\"55P03\",\"file\":\"2_b.up.sql\"}}"},
         {{.kind = EVENT_MIGRATION_RETRIED,
              .migration = "2_b",
              .version = 2,
